@@ -1,0 +1,117 @@
+//! Configuration: the sole reader of files and environment.
+
+use std::{net::SocketAddr, time::Duration};
+
+use secrecy::SecretString;
+use url::Url;
+use uuid::Uuid;
+
+/// Everything the gateway is told at its start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub gateway: Gateway,
+    /// `None`: not configured, its subjects are absent.
+    pub haut_ai: Option<HautAi>,
+    /// `None`: not configured, its subjects are absent.
+    pub brainstem: Option<BrainStem>,
+    pub cache: Cache,
+    pub limits: Limits,
+}
+
+/// The server itself.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// `GATEWAY_LISTEN`, default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// `GATEWAY_PLAYGROUND`, default true with `GATEWAY_AUTH=none`.
+    pub playground: bool,
+    /// `GATEWAY_INTROSPECTION`, default true with `GATEWAY_AUTH=none`.
+    pub introspection: bool,
+}
+
+/// The Haut.AI source.
+#[derive(Clone, Debug)]
+pub struct HautAi {
+    /// `HAUT_AI_URL`, default `https://saas.haut.ai`; without a path, always ends with `/`.
+    pub url: Url,
+    pub access: HautAiAccess,
+    /// `HAUT_AI_COMPANY_ID`; required with a token, otherwise from the login.
+    pub company_id: Option<Uuid>,
+    /// `HAUT_AI_DATASET_IDS`, comma-separated; `None`: every dataset of the company.
+    pub dataset_ids: Option<Vec<Uuid>>,
+    /// `HAUT_AI_BIOLOGICAL_SEXES_PATH`, default `api/v1/dicts/biological_sexes/`: undocumented upstream.
+    pub biological_sexes_path: String,
+    /// `HAUT_AI_TIMEOUT_MS`, default 10,000: one request, from connecting to the last byte.
+    pub timeout: Duration,
+}
+
+/// How the gateway shows Haut.AI who it is.
+#[derive(Clone, Debug)]
+pub enum HautAiAccess {
+    /// `HAUT_AI_TOKEN`: a private token made in the portal.
+    Token(SecretString),
+    /// `HAUT_AI_USERNAME` and `HAUT_AI_PASSWORD`.
+    Login { username: SecretString, password: SecretString },
+}
+
+/// The BrainSTEM source.
+#[derive(Clone, Debug)]
+pub struct BrainStem {
+    /// `BRAINSTEM_URL`, default `https://www.brainstem.org`; always ends with `/`.
+    pub url: Url,
+    /// `BRAINSTEM_PORTAL`, default `private`.
+    pub portal: Portal,
+    /// `BRAINSTEM_TOKEN`; `None` only with the public portal.
+    pub token: Option<SecretString>,
+    /// `BRAINSTEM_AUTH_SCHEME`, default `Bearer`.
+    pub auth_scheme: AuthScheme,
+    /// `BRAINSTEM_GENERATION`, default `current`.
+    pub generation: Generation,
+    /// `BRAINSTEM_SIDELOAD`, default false: let lists bring related records along (`include[]`).
+    pub sideload: bool,
+    /// `BRAINSTEM_TIMEOUT_MS`, default 10,000: one request, from connecting to the last byte.
+    pub timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Portal {
+    Private,
+    Public,
+    Super,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthScheme {
+    Bearer,
+    Token,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generation {
+    Current,
+    Legacy,
+}
+
+/// What is kept from the upstreams' answers.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    /// `CACHE_MAX_BYTES`, default 134,217,728 (128 MiB): records and list pages together.
+    pub max_bytes: u64,
+    /// `CACHE_FRESH_MS`, default 10,000: how long a record or a page is served without asking again; 0 turns the cache off.
+    pub fresh: Duration,
+    /// `CACHE_ABSENT_MS`, default 2,000: how long "not there" is served without asking again.
+    pub absent: Duration,
+}
+
+/// Bounds on what one caller can ask for.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// `LIMITS_DEADLINE_MS`, default 30,000: a request's time; what is not there by then is an error beside what is.
+    pub deadline: Duration,
+    /// `LIMITS_BODY_BYTES`, default 1,048,576: a request's body.
+    pub body_bytes: usize,
+    /// `LIMITS_UPSTREAM_BYTES`, default 33,554,432: one upstream answer, decompressed.
+    pub upstream_bytes: usize,
+    /// `LIMITS_UPSTREAM_CONCURRENCY`, default 32: requests in flight towards one source.
+    pub upstream_concurrency: usize,
+}

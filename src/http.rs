@@ -1,0 +1,2 @@
+//! Routes and layers. Knows axum and status codes.
+pub mod playground;

@@ -1,0 +1,13 @@
+//! One GraphQL schema over two REST APIs that describe research subjects:
+//! Haut.AI (people whose skin is imaged) and BrainSTEM (laboratory animals).
+//!
+//! Modules in reading order, as a request passes them:
+//! `http` → `schema` → `loaders` → `cache` → `sources`, with `domain` below all of them.
+
+pub mod app;
+pub mod config;
+pub mod http;
+pub mod sandbox;
+pub mod schema;
+pub mod sources;
+pub mod telemetry;

@@ -1,0 +1,1 @@
+//! Both upstream APIs in memory, served over HTTP on loopback ports.
