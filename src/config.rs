@@ -41,6 +41,9 @@ pub struct HautAi {
     pub dataset_ids: Option<Vec<Uuid>>,
     /// `HAUT_AI_BIOLOGICAL_SEXES_PATH`, default `api/v1/dicts/biological_sexes/`: undocumented upstream.
     pub biological_sexes_path: String,
+    /// `HAUT_AI_REFRESH_AFTER_MS`, default 3,000,000 (50 minutes): how long after a login its token is renewed. It lives about
+    /// one hour, which is not documented exactly.
+    pub refresh_after: Duration,
     /// `HAUT_AI_TIMEOUT_MS`, default 10,000: one request, from connecting to the last byte.
     pub timeout: Duration,
 }

@@ -5,8 +5,12 @@
 //! `http` → `schema` → `loaders` → `cache` → `sources`, with `domain` below all of them.
 
 pub mod app;
+pub mod cache;
 pub mod config;
+pub mod domain;
 pub mod http;
+pub mod listing;
+pub mod loaders;
 pub mod sandbox;
 pub mod schema;
 pub mod sources;

@@ -1,38 +1,43 @@
-//! The GraphQL schema. Knows async-graphql, not HTTP.
+//! The GraphQL schema: one file a type. Knows async-graphql, not HTTP.
+//!
+//! A nullable field that can fail returns `Option<Result<T, Error>>`: a failure is then null in its place and an error
+//! beside it, and its siblings stand. Descriptions are written for the frontend developer who reads them in the playground.
 
-use std::{sync::Arc, time::Instant};
+use async_graphql::{EmptyMutation, EmptySubscription, SDLExportOptions, Schema};
 
-use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
+pub mod biological_sex;
+pub mod breeding;
+pub mod connection;
+pub mod context;
+pub mod error;
+pub mod license;
+pub mod log;
+pub mod node;
+pub mod procedure;
+pub mod project;
+pub mod query;
+pub mod scalars;
+pub mod sources;
+pub mod subject;
+pub mod subjects;
+pub mod taxonomy;
 
-use crate::sources::Sources;
+pub use context::RequestContext;
+pub use error::code;
+pub use query::Query;
 
+/// The executable schema.
 pub type GatewaySchema = Schema<Query, EmptyMutation, EmptySubscription>;
 
-pub struct Query;
-
-#[Object]
-impl Query {
-    async fn placeholder(&self) -> bool {
-        true
-    }
-}
-
-/// Builds the executable schema.
+/// Builds the executable schema. It holds no state: a request brings its [`RequestContext`].
 pub fn build(introspection: bool) -> GatewaySchema {
     let builder = Schema::build(Query, EmptyMutation, EmptySubscription);
     if introspection { builder.finish() } else { builder.disable_introspection().finish() }
 }
 
 /// The schema's SDL; with `federation`, as a router composes it.
-pub fn sdl(_federation: bool) -> String {
-    build(true).sdl()
-}
-
-/// What one request carries through its resolvers: put it into the request's data.
-pub struct RequestContext {}
-
-impl RequestContext {
-    pub fn new(_sources: &Arc<Sources>, _deadline: Instant) -> Self {
-        Self {}
-    }
+pub fn sdl(federation: bool) -> String {
+    let options = SDLExportOptions::new().include_specified_by().use_space_ident();
+    let options = if federation { options.federation() } else { options };
+    build(true).sdl_with_options(options)
 }

@@ -1,0 +1,385 @@
+//! moka in front of single flights: what was read lately is served again, and what is being read is waited for.
+//!
+//! A [`Store`] knows keys and answers, not where answers come from. A batch is one flight for many keys: each key's
+//! [`Answer`] waits for its own part of it. Whoever waits drives the flight; when nobody waits any more, it is dropped.
+//! Failures are not kept; "not there" is, briefly. What an invalidated generation began to read neither fills the store
+//! nor is joined.
+
+use std::{
+    any::Any,
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    hash::Hash,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, Shared, WeakShared},
+};
+use moka::Expiry;
+
+use crate::{
+    domain::NodeId,
+    sources::{
+        CredentialId, SourceError,
+        paging::{Page, Weighed},
+    },
+};
+
+pub mod brainstem;
+pub mod haut_ai;
+pub mod sources;
+
+pub use brainstem::CachedBrainStem;
+pub use haut_ai::CachedHautAi;
+pub use sources::{Checked, Sources};
+
+/// Identity of a kept record: whose eyes read it, and which it is.
+pub type RecordKey = (CredentialId, NodeId);
+/// Identity of a kept page: whose eyes read it, and the URL that it was read from.
+pub type PageKey = (CredentialId, String);
+
+/// A record or a page of any type. A key's kind says which.
+type AnyRecord = Arc<dyn Any + Send + Sync>;
+/// What a flight brings for each of its keys.
+type Landed<K> = Arc<HashMap<K, Result<Option<AnyRecord>, SourceError>>>;
+type Flight<K> = Shared<BoxFuture<'static, Landed<K>>>;
+
+/// What a fetch brings: an answer for each key that it was given; one that it left out is not there.
+pub type Fetched<K, V> = HashMap<K, Result<Option<Weighed<V>>, SourceError>>;
+/// A fetch, begun when it is first polled.
+pub type Fetch<K, V> = BoxFuture<'static, Fetched<K, V>>;
+
+/// Bytes counted for what a key and the store's own bookkeeping take.
+const OVERHEAD: u32 = 256;
+
+/// Answers by key, of any type.
+pub struct Store<K> {
+    kept: moka::sync::Cache<K, Kept>,
+    flights: Mutex<HashMap<K, Airborne<K>>>,
+    numbers: AtomicU64,
+}
+
+#[derive(Clone)]
+struct Kept {
+    /// `None`: it is not there.
+    record: Option<AnyRecord>,
+    bytes: u32,
+}
+
+struct Airborne<K> {
+    number: u64,
+    flight: WeakShared<BoxFuture<'static, Landed<K>>>,
+}
+
+struct Lifetimes {
+    fresh: Duration,
+    absent: Duration,
+}
+
+impl<K> Expiry<K, Kept> for Lifetimes {
+    fn expire_after_create(&self, _: &K, kept: &Kept, _: Instant) -> Option<Duration> {
+        Some(if kept.record.is_some() { self.fresh } else { self.absent })
+    }
+
+    fn expire_after_update(&self, key: &K, kept: &Kept, at: Instant, _: Option<Duration>) -> Option<Duration> {
+        self.expire_after_create(key, kept, at)
+    }
+}
+
+/// One key's answer: here already, or the part of a flight that will bring it.
+pub enum Answer<K, V> {
+    Ready(Result<Option<Arc<V>>, SourceError>),
+    Flying { key: K, flight: Flight<K> },
+}
+
+impl<K: Clone, V> Clone for Answer<K, V> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Ready(answer) => Self::Ready(answer.clone()),
+            Self::Flying { key, flight } => Self::Flying { key: key.clone(), flight: flight.clone() },
+        }
+    }
+}
+
+impl<K: fmt::Debug, V> fmt::Debug for Answer<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(_) => f.write_str("Ready"),
+            Self::Flying { key, .. } => f.debug_tuple("Flying").field(key).finish(),
+        }
+    }
+}
+
+impl<K: Hash + Eq, V: Send + Sync + 'static> Answer<K, V> {
+    /// Waits for the flight, where there is one.
+    pub async fn get(self) -> Result<Option<Arc<V>>, SourceError> {
+        match self {
+            Self::Ready(answer) => answer,
+            Self::Flying { key, flight } => {
+                flight.await.get(&key).cloned().unwrap_or(Ok(None)).map(|record| record.and_then(typed))
+            }
+        }
+    }
+}
+
+/// A key is only ever given records of one type.
+fn typed<V: Send + Sync + 'static>(record: AnyRecord) -> Option<Arc<V>> {
+    let typed = record.downcast().ok();
+    debug_assert!(typed.is_some(), "a key was used for records of two types");
+    typed
+}
+
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
+    /// Keeps at most `max_bytes`, each answer for `fresh`, and "not there" for `absent`. Zero keeps nothing.
+    pub fn new(max_bytes: u64, fresh: Duration, absent: Duration) -> Arc<Self> {
+        let kept = moka::sync::Cache::builder()
+            .max_capacity(max_bytes)
+            .weigher(|_: &K, kept: &Kept| kept.bytes)
+            .expire_after(Lifetimes { fresh, absent })
+            .build();
+        Arc::new(Self { kept, flights: Mutex::default(), numbers: AtomicU64::new(0) })
+    }
+
+    /// An answer that is at hand without waiting.
+    pub fn at_hand<V: Send + Sync + 'static>(&self, key: &K) -> Option<Option<Arc<V>>> {
+        self.kept.get(key).map(|kept| kept.record.and_then(typed))
+    }
+
+    /// Keeps a record that came along with another answer.
+    pub fn keep<V: Send + Sync + 'static>(&self, key: K, record: &Weighed<V>) {
+        let bytes = record.bytes.saturating_add(OVERHEAD);
+        self.kept.insert(key, Kept { record: Some(Arc::clone(&record.record) as AnyRecord), bytes });
+    }
+
+    /// An answer for every key: kept, joined, or from the flights that `fetch` cuts the missing keys into.
+    pub fn answers<V: Send + Sync + 'static>(
+        self: &Arc<Self>,
+        keys: impl IntoIterator<Item = K>,
+        fetch: impl FnOnce(Vec<K>) -> Vec<(Vec<K>, Fetch<K, V>)>,
+    ) -> HashMap<K, Answer<K, V>> {
+        let mut answers = HashMap::new();
+        let mut missing = Vec::new();
+        // Held while looking, so that between a miss and its flight no other flight can land unseen.
+        let mut flights = self.flights();
+        for key in keys {
+            let Entry::Vacant(vacant) = answers.entry(key) else {
+                continue;
+            };
+            let key = vacant.key().clone();
+            if let Some(flight) = flights.get(&key).and_then(|airborne| airborne.flight.upgrade()) {
+                vacant.insert(Answer::Flying { key, flight });
+            } else if let Some(record) = self.at_hand(&key) {
+                vacant.insert(Answer::Ready(Ok(record)));
+            } else {
+                missing.push(key);
+            }
+        }
+        if missing.is_empty() {
+            return answers;
+        }
+        for (keys, fetch) in fetch(missing) {
+            let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+            let flight = self.flight(number, keys.clone(), fetch);
+            for key in keys {
+                if let Some(flight) = flight.downgrade() {
+                    flights.insert(key.clone(), Airborne { number, flight });
+                }
+                answers.insert(key.clone(), Answer::Flying { key, flight: flight.clone() });
+            }
+        }
+        answers
+    }
+
+    /// The answer for one key.
+    pub fn answer<V: Send + Sync + 'static>(
+        self: &Arc<Self>,
+        key: K,
+        fetch: impl Future<Output = Result<Option<Weighed<V>>, SourceError>> + Send + 'static,
+    ) -> Answer<K, V> {
+        if let Some(record) = self.at_hand(&key) {
+            return Answer::Ready(Ok(record));
+        }
+        let one = |missing: Vec<K>| match missing.into_iter().next() {
+            Some(key) => {
+                let keys = vec![key.clone()];
+                vec![(keys, fetch.map(|fetched| HashMap::from([(key, fetched)])).boxed())]
+            }
+            None => Vec::new(),
+        };
+        self.answers([key.clone()], one).remove(&key).unwrap_or(Answer::Ready(Ok(None)))
+    }
+
+    fn flight<V: Send + Sync + 'static>(self: &Arc<Self>, number: u64, keys: Vec<K>, fetch: Fetch<K, V>) -> Flight<K> {
+        let landing = Landing { store: Arc::clone(self), number, keys };
+        let flight = async move {
+            let mut fetched = fetch.await;
+            if let Some(error) = fetched.values().find_map(|answer| answer.as_ref().err()) {
+                tracing::warn!(source = error.of.code(), fault = %error.fault, "a read failed");
+            }
+            let mut landed = HashMap::with_capacity(landing.keys.len());
+            for key in &landing.keys {
+                let answer = fetched.remove(key).unwrap_or(Ok(None));
+                match &answer {
+                    Ok(Some(record)) => landing.store.keep(key.clone(), record),
+                    Ok(None) => landing.store.kept.insert(key.clone(), Kept { record: None, bytes: OVERHEAD }),
+                    Err(_) => {}
+                }
+                landed.insert(key.clone(), answer.map(|record| record.map(|record| record.record as AnyRecord)));
+            }
+            // Kept first, then taken out of the air, then told to those who wait: nobody finds neither.
+            drop(landing);
+            Arc::new(landed)
+        };
+        flight.boxed().shared()
+    }
+
+    fn flights(&self) -> MutexGuard<'_, HashMap<K, Airborne<K>>> {
+        // A panic while it was held left at worst a flight that is not joined.
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes kept now, for a test of the bound.
+    #[cfg(test)]
+    fn weight(&self) -> u64 {
+        self.kept.run_pending_tasks();
+        self.kept.weighted_size()
+    }
+}
+
+/// A page weighs what its records weigh.
+fn weigh_page<T>(page: Page<T>) -> Weighed<Page<T>> {
+    let bytes = page.items.iter().flatten().fold(0u32, |sum, item| sum.saturating_add(item.bytes));
+    Weighed { record: Arc::new(page), bytes }
+}
+
+/// Takes a flight's keys out of the air when it lands, and as well when it is dropped because nobody waits any more.
+struct Landing<K: Hash + Eq + Clone + Send + Sync + 'static> {
+    store: Arc<Store<K>>,
+    number: u64,
+    keys: Vec<K>,
+}
+
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Drop for Landing<K> {
+    fn drop(&mut self) {
+        let mut flights = self.store.flights();
+        for key in &self.keys {
+            // A key may be flying again under another number.
+            if flights.get(key).is_some_and(|airborne| airborne.number == self.number) {
+                flights.remove(key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::AtomicUsize,
+        task::{Context, Waker},
+    };
+
+    use futures::{channel::oneshot, executor::block_on, future::join_all};
+
+    use super::*;
+    use crate::{domain::Source, sources::Fault};
+
+    const LONG: Duration = Duration::from_secs(3_600);
+
+    fn weighed(value: u64) -> Weighed<u64> {
+        Weighed { record: Arc::new(value), bytes: 100 }
+    }
+
+    fn failure() -> SourceError {
+        SourceError { of: Source::BrainStem, fault: Fault::Timeout }
+    }
+
+    /// Chunks of two; answers ten times the key, except that odd keys are not there.
+    fn in_chunks(missing: Vec<u64>, fetched: &Arc<AtomicUsize>) -> Vec<(Vec<u64>, Fetch<u64, u64>)> {
+        let chunk = |keys: &[u64]| {
+            let (keys, fetched) = (keys.to_vec(), Arc::clone(fetched));
+            let answers = keys.clone();
+            let fetch = async move {
+                fetched.fetch_add(1, Ordering::SeqCst);
+                answers.into_iter().filter(|key| key % 2 == 0).map(|key| (key, Ok(Some(weighed(key * 10))))).collect()
+            };
+            (keys, fetch.boxed())
+        };
+        missing.chunks(2).map(chunk).collect()
+    }
+
+    #[test]
+    fn a_batch_answers_key_by_key_and_is_kept() {
+        let store = Store::new(1 << 20, LONG, LONG);
+        let fetched = Arc::new(AtomicUsize::new(0));
+        for _ in 0..2 {
+            let answers = store.answers::<u64>([2, 3, 4, 4], |missing| in_chunks(missing, &fetched));
+            let got =
+                block_on(join_all(answers.into_iter().map(|(key, answer)| async move { (key, answer.get().await) })));
+            let got: HashMap<_, _> =
+                got.into_iter().map(|(key, answer)| (key, answer.unwrap().map(|value| *value))).collect();
+            assert_eq!(got, HashMap::from([(2, Some(20)), (3, None), (4, Some(40))]));
+        }
+        assert_eq!(fetched.load(Ordering::SeqCst), 2, "two chunks, once");
+        assert!(store.flights().is_empty());
+    }
+
+    #[test]
+    fn a_failure_reaches_all_who_wait_and_is_not_kept() {
+        let store = Store::new(1 << 20, LONG, LONG);
+        let first = store.answer::<u64>(1, async { Err(failure()) });
+        let joined = store.answer::<u64>(1, async { panic!("it is flying already") });
+        assert_eq!(block_on(first.get()), Err(failure()));
+        assert_eq!(block_on(joined.get()), Err(failure()));
+        let again = store.answer::<u64>(1, async { Ok(Some(weighed(7))) });
+        assert_eq!(block_on(again.get()).unwrap().as_deref(), Some(&7));
+    }
+
+    #[test]
+    fn a_dropped_leader_hands_over() {
+        let store = Store::new(1 << 20, LONG, LONG);
+        let (send, receive) = oneshot::channel();
+        let leader = store.answer::<u64>(1, async { Ok(Some(weighed(receive.await.unwrap()))) });
+        let joined = store.answer::<u64>(1, async { panic!("it is flying already") });
+        let mut leader = leader.get().boxed();
+        assert!(leader.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(leader);
+        send.send(7).unwrap();
+        assert_eq!(block_on(joined.get()).unwrap().as_deref(), Some(&7));
+    }
+
+    #[test]
+    fn a_flight_that_nobody_waits_for_is_dropped_and_forgotten() {
+        let store = Store::new(1 << 20, LONG, LONG);
+        let (send, receive) = oneshot::channel::<u64>();
+        let abandoned = store.answer::<u64>(1, async { Ok(Some(weighed(receive.await.unwrap()))) });
+        drop(abandoned);
+        assert!(send.is_canceled());
+        assert!(store.flights().is_empty());
+        let again = store.answer::<u64>(1, async { Ok(Some(weighed(8))) });
+        assert_eq!(block_on(again.get()).unwrap().as_deref(), Some(&8));
+    }
+
+    #[test]
+    fn no_time_to_live_keeps_nothing() {
+        let store = Store::new(1 << 20, Duration::ZERO, Duration::ZERO);
+        let first = store.answer::<u64>(1, async { Ok(Some(weighed(1))) });
+        block_on(first.get()).unwrap();
+        let second = store.answer::<u64>(1, async { Ok(Some(weighed(2))) });
+        assert_eq!(block_on(second.get()).unwrap().as_deref(), Some(&2));
+    }
+
+    #[test]
+    fn bytes_are_bounded() {
+        let store = Store::new(10_000, LONG, LONG);
+        for key in 0..1_000u64 {
+            store.keep(key, &weighed(key));
+        }
+        assert!(store.weight() <= 10_000, "{}", store.weight());
+    }
+}

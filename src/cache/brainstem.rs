@@ -1,0 +1,127 @@
+//! BrainSTEM's records and pages, kept.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures::FutureExt as _;
+
+use super::{Answer, Fetch, PageKey, RecordKey, Store, weigh_page};
+use crate::{
+    domain::{Id, Source},
+    sources::{
+        CredentialId, SourceError,
+        brainstem::{BrainStem, ListQuery, Model, Related},
+        paging::{Page, Weighed, Window, window},
+    },
+};
+
+/// BrainSTEM behind the caches.
+pub struct CachedBrainStem {
+    source: Arc<BrainStem>,
+    records: Arc<Store<RecordKey>>,
+    pages: Arc<Store<PageKey>>,
+}
+
+impl CachedBrainStem {
+    pub fn new(source: BrainStem, records: Arc<Store<RecordKey>>, pages: Arc<Store<PageKey>>) -> Self {
+        Self { source: Arc::new(source), records, pages }
+    }
+
+    /// The client itself.
+    pub fn source(&self) -> &BrainStem {
+        &self.source
+    }
+
+    /// An answer for every id, the missing ones by batches side by side. Returns at once.
+    pub fn records<T: Model>(&self, credential: CredentialId, ids: &[Id<T>]) -> HashMap<Id<T>, Answer<RecordKey, T>> {
+        if !self.source.serves::<T>() {
+            return ids.iter().map(|id| (*id, Answer::Ready(Ok(None)))).collect();
+        }
+        let by_key: HashMap<RecordKey, Id<T>> = ids.iter().map(|id| ((credential, T::NODE(*id)), *id)).collect();
+        let fetch = |missing: Vec<RecordKey>| {
+            let ids = missing.iter().filter_map(|key| by_key.get(key).copied()).collect();
+            self.source.batches(ids).into_iter().map(|batch| self.batch(credential, batch)).collect()
+        };
+        let mut answers = self.records.answers(by_key.keys().copied(), fetch);
+        by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()
+    }
+
+    fn batch<T: Model>(&self, credential: CredentialId, ids: Vec<Id<T>>) -> (Vec<RecordKey>, Fetch<RecordKey, T>) {
+        let key = move |id: Id<T>| (credential, T::NODE(id));
+        let keys = ids.iter().copied().map(key).collect();
+        let (source, records) = (Arc::clone(&self.source), Arc::clone(&self.records));
+        let fetch = async move {
+            match source.batch(&ids).await {
+                Ok((batch, related)) => {
+                    keep_related(&records, credential, &related);
+                    batch.into_iter().map(|(id, record)| (key(id), record)).collect()
+                }
+                Err(error) => ids.into_iter().map(|id| (key(id), Err(error.clone()))).collect(),
+            }
+        };
+        (keys, fetch.boxed())
+    }
+
+    /// `count` records of a list from `offset` on. What comes is kept as records too.
+    pub async fn window<T: Model>(
+        &self,
+        credential: CredentialId,
+        query: &ListQuery,
+        offset: u64,
+        count: u64,
+    ) -> Result<Window<T>, SourceError> {
+        window(Source::BrainStem, offset, count, |at, count| self.page(credential, query, at, count)).await
+    }
+
+    /// How many records a list has, where the server counts them.
+    pub async fn total<T: Model>(
+        &self,
+        credential: CredentialId,
+        query: &ListQuery,
+    ) -> Result<Option<u64>, SourceError> {
+        Ok(self.page::<T>(credential, query, 0, 1).await?.total)
+    }
+
+    async fn page<T: Model>(
+        &self,
+        credential: CredentialId,
+        query: &ListQuery,
+        at: u64,
+        count: u64,
+    ) -> Result<Arc<Page<T>>, SourceError> {
+        let identity = self.source.page_identity::<T>(query, at, count)?;
+        let (source, records, query) = (Arc::clone(&self.source), Arc::clone(&self.records), query.clone());
+        let fetch = async move {
+            let listed = source.page::<T>(&query, at, count).await?;
+            keep(&records, credential, listed.page.items.iter().flatten());
+            keep_related(&records, credential, &listed.related);
+            Ok(Some(weigh_page(listed.page)))
+        };
+        let page = self.pages.answer((credential, identity), fetch).get().await?;
+        Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
+    }
+}
+
+fn keep<'a, T: Model>(
+    records: &Store<RecordKey>,
+    credential: CredentialId,
+    items: impl IntoIterator<Item = &'a Weighed<T>>,
+) {
+    for item in items {
+        records.keep((credential, T::NODE(item.record.id())), item);
+    }
+}
+
+fn keep_related(records: &Store<RecordKey>, credential: CredentialId, related: &Related) {
+    keep(records, credential, &related.subjects);
+    keep(records, credential, &related.projects);
+    keep(records, credential, &related.procedures);
+    keep(records, credential, &related.logs);
+    keep(records, credential, &related.state_changes);
+    keep(records, credential, &related.strains);
+    keep(records, credential, &related.species);
+    keep(records, credential, &related.suppliers);
+    keep(records, credential, &related.licenses);
+    keep(records, credential, &related.breedings);
+    keep(records, credential, &related.cohorts);
+    keep(records, credential, &related.brain_regions);
+}

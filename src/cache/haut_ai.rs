@@ -1,0 +1,342 @@
+//! Haut.AI's records and pages, kept.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures::{FutureExt as _, StreamExt as _, stream};
+
+use super::{Answer, Fetch, Fetched, PageKey, RecordKey, Store, weigh_page};
+use crate::{
+    domain::{
+        BiologicalSex, Dataset, DatasetId, HautAiSubjectId, Id, NodeId, Source, Subject, SubjectId,
+        subject::SexReference,
+    },
+    sources::{
+        CredentialId, SourceError,
+        haut_ai::{Detail, HautAi},
+        paging::{MAX_PAGE, Page, Weighed, Window, window},
+    },
+};
+
+/// Subjects of one dataset that are asked for one by one at the same time.
+const FAN_OUT: usize = 8;
+/// From so many subjects of a dataset on, a look at its first page may save requests.
+const LISTING_FROM: usize = 3;
+/// Sexes remembered from records: far more than a dictionary has.
+const MAX_TAUGHT: usize = 1_000;
+/// Bytes counted for an entry of the dictionary.
+const SEX_BYTES: u32 = 256;
+
+/// Haut.AI behind the caches.
+pub struct CachedHautAi(Arc<Shared>);
+
+struct Shared {
+    source: HautAi,
+    records: Arc<Store<RecordKey>>,
+    pages: Arc<Store<PageKey>>,
+    /// The sexes that subjects carried: a second source beside the dictionary.
+    taught: Mutex<Sexes>,
+}
+
+type Sexes = HashMap<(CredentialId, Id<BiologicalSex>), Arc<BiologicalSex>>;
+
+impl CachedHautAi {
+    pub fn new(source: HautAi, records: Arc<Store<RecordKey>>, pages: Arc<Store<PageKey>>) -> Self {
+        Self(Arc::new(Shared { source, records, pages, taught: Mutex::default() }))
+    }
+
+    /// The client itself.
+    pub fn source(&self) -> &HautAi {
+        &self.0.source
+    }
+
+    /// An answer for every subject, the missing ones dataset by dataset, side by side. Returns at once.
+    pub fn subjects(
+        &self,
+        credential: CredentialId,
+        ids: &[HautAiSubjectId],
+    ) -> HashMap<HautAiSubjectId, Answer<RecordKey, Subject>> {
+        let by_key: HashMap<_, _> = ids.iter().map(|id| (subject_key(credential, *id), *id)).collect();
+        let fetch = |missing: Vec<RecordKey>| {
+            let mut datasets: BTreeMap<DatasetId, Vec<HautAiSubjectId>> = BTreeMap::new();
+            for id in missing.iter().filter_map(|key| by_key.get(key).copied()) {
+                datasets.entry(id.dataset_id()).or_default().push(id);
+            }
+            datasets.into_iter().map(|(dataset, ids)| self.of_dataset(credential, dataset, ids)).collect()
+        };
+        let mut answers = self.0.records.answers(by_key.keys().copied(), fetch);
+        by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()
+    }
+
+    fn of_dataset(
+        &self,
+        credential: CredentialId,
+        dataset: DatasetId,
+        ids: Vec<HautAiSubjectId>,
+    ) -> (Vec<RecordKey>, Fetch<RecordKey, Subject>) {
+        let keys = ids.iter().map(|id| subject_key(credential, *id)).collect();
+        let search = Search { shared: Arc::clone(&self.0), credential, dataset, missing: ids, found: Fetched::new() };
+        let fetch = search.run();
+        (keys, fetch.boxed())
+    }
+
+    /// `count` subjects of a dataset from `offset` on. What comes is kept as records too.
+    pub async fn window(
+        &self,
+        credential: CredentialId,
+        dataset: DatasetId,
+        offset: u64,
+        count: u64,
+    ) -> Result<Window<Subject>, SourceError> {
+        self.0.window(credential, dataset, offset, count).await
+    }
+
+    /// How many subjects a dataset has, where the server counts them.
+    pub async fn total(&self, credential: CredentialId, dataset: DatasetId) -> Result<Option<u64>, SourceError> {
+        Ok(self.0.page(credential, dataset, 0, 1).await?.total)
+    }
+
+    /// The datasets that the gateway serves, with their names.
+    pub async fn datasets(&self, credential: CredentialId) -> Result<Arc<Vec<Dataset>>, SourceError> {
+        let shared = Arc::clone(&self.0);
+        let fetch = async move {
+            let datasets = shared.source.datasets().await?;
+            let bytes = datasets.len() * 2 * size_of::<Dataset>();
+            Ok(Some(Weighed { record: Arc::new(datasets), bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }))
+        };
+        let answer = self.0.pages.answer((credential, "datasets".to_owned()), fetch).get().await?;
+        Ok(answer.unwrap_or_default())
+    }
+
+    /// Which datasets a walk over all subjects goes through: the configured ones without asking, else the company's.
+    pub async fn dataset_ids(&self, credential: CredentialId) -> Result<Vec<DatasetId>, SourceError> {
+        match self.0.source.configured_datasets() {
+            Some(datasets) => {
+                let company = self.0.source.company().await?;
+                Ok(datasets.iter().map(|dataset| DatasetId { company, dataset: *dataset }).collect())
+            }
+            None => Ok(self.datasets(credential).await?.iter().map(|dataset| dataset.id).collect()),
+        }
+    }
+
+    /// An answer for every entry of the dictionary of sexes: from a record that carried it, or by one request for all.
+    pub fn biological_sexes(
+        &self,
+        credential: CredentialId,
+        ids: &[Id<BiologicalSex>],
+    ) -> HashMap<Id<BiologicalSex>, Answer<RecordKey, BiologicalSex>> {
+        let by_key: HashMap<_, _> = ids.iter().map(|id| (sex_key(credential, *id), *id)).collect();
+        let fetch = |missing: Vec<RecordKey>| {
+            let shared = Arc::clone(&self.0);
+            let keys = missing.clone();
+            let fetch = async move { shared.look_up_sexes(credential, missing).await };
+            vec![(keys, fetch.boxed())]
+        };
+        let mut answers = self.0.records.answers(by_key.keys().copied(), fetch);
+        by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()
+    }
+
+    /// The dictionary of sexes, with those that records carried; where the server has none, only those.
+    pub async fn all_biological_sexes(&self, credential: CredentialId) -> Result<Vec<Arc<BiologicalSex>>, SourceError> {
+        let dictionary = self.0.dictionary(credential).await?;
+        let taught = self
+            .0
+            .taught()
+            .iter()
+            .filter(|((whose, _), _)| *whose == credential)
+            .map(|(_, entry)| Arc::clone(entry))
+            .collect::<Vec<_>>();
+        let by_id: BTreeMap<_, _> =
+            taught.into_iter().chain(dictionary.iter().cloned()).map(|entry| (entry.id, entry)).collect();
+        Ok(by_id.into_values().collect())
+    }
+}
+
+/// Finding subjects of one dataset, which has no request for many of them by id.
+struct Search {
+    shared: Arc<Shared>,
+    credential: CredentialId,
+    dataset: DatasetId,
+    missing: Vec<HautAiSubjectId>,
+    found: Fetched<RecordKey, Subject>,
+}
+
+impl Search {
+    /// One by one, side by side within a bound; or by listing the dataset, where that takes fewer requests.
+    async fn run(mut self) -> Fetched<RecordKey, Subject> {
+        match self.shared.source.covers(self.dataset).await {
+            Ok(true) => {}
+            Ok(false) => return self.found,
+            Err(error) => return self.fail(&error),
+        }
+        if self.missing.len() >= LISTING_FROM {
+            // Where listing fails, asking one by one may still do.
+            let _ = self.list(|pages_left, missing| pages_left < missing).await;
+        }
+        let unserved = self.ask_one_by_one().await;
+        if unserved.is_empty() {
+            return self.found;
+        }
+        self.missing = unserved;
+        match self.list(|_, _| true).await {
+            Ok(()) => self.found,
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Reads the dataset page by page until all are found, it ends, or `worth(pages left, subjects missing)` says no.
+    async fn list(&mut self, worth: impl Fn(u64, u64) -> bool) -> Result<(), SourceError> {
+        let mut at = 0;
+        loop {
+            let window = self.shared.window(self.credential, self.dataset, at, MAX_PAGE).await?;
+            for (_, subject) in window.items {
+                if let Some(position) = self.missing.iter().position(|id| SubjectId::HautAi(*id) == subject.record.id) {
+                    let id = self.missing.swap_remove(position);
+                    self.found.insert(subject_key(self.credential, id), Ok(Some(subject)));
+                }
+            }
+            at = window.end;
+            let left = window.total.map_or(u64::MAX, |total| total.saturating_sub(at)).div_ceil(MAX_PAGE);
+            if self.missing.is_empty() || window.is_last || !worth(left, self.missing.len() as u64) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Returns those that the server has no such request for.
+    async fn ask_one_by_one(&mut self) -> Vec<HautAiSubjectId> {
+        let shared = &self.shared;
+        let asked = stream::iter(std::mem::take(&mut self.missing))
+            .map(|id| async move { (id, shared.source.subject(id).await) })
+            .buffer_unordered(FAN_OUT);
+        let answers: Vec<_> = asked.collect().await;
+        let mut unserved = Vec::new();
+        for (id, answer) in answers {
+            let answer = match answer {
+                Ok(Detail::There(subject)) => {
+                    self.shared.learn(self.credential, &subject.record);
+                    Ok(Some(subject))
+                }
+                Ok(Detail::Absent) => Ok(None),
+                Ok(Detail::NotServed) => {
+                    unserved.push(id);
+                    continue;
+                }
+                Err(error) => Err(error),
+            };
+            self.found.insert(subject_key(self.credential, id), answer);
+        }
+        unserved
+    }
+
+    fn fail(mut self, error: &SourceError) -> Fetched<RecordKey, Subject> {
+        for id in self.missing {
+            self.found.insert(subject_key(self.credential, id), Err(error.clone()));
+        }
+        self.found
+    }
+}
+
+impl Shared {
+    async fn window(
+        self: &Arc<Self>,
+        credential: CredentialId,
+        dataset: DatasetId,
+        offset: u64,
+        count: u64,
+    ) -> Result<Window<Subject>, SourceError> {
+        window(Source::HautAi, offset, count, |at, count| self.page(credential, dataset, at, count)).await
+    }
+
+    async fn page(
+        self: &Arc<Self>,
+        credential: CredentialId,
+        dataset: DatasetId,
+        at: u64,
+        count: u64,
+    ) -> Result<Arc<Page<Subject>>, SourceError> {
+        let identity = self.source.subjects_identity(dataset, at, count);
+        let shared = Arc::clone(self);
+        let fetch = async move {
+            let page = shared.source.subjects(dataset, at, count).await?;
+            for item in page.items.iter().flatten() {
+                shared.records.keep((credential, NodeId::Subject(item.record.id)), item);
+                shared.learn(credential, &item.record);
+            }
+            Ok(Some(weigh_page(page)))
+        };
+        let page = self.pages.answer((credential, identity), fetch).get().await?;
+        Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
+    }
+
+    /// Keeps the sex that a subject carries: nobody has to ask the dictionary for it.
+    fn learn(&self, credential: CredentialId, subject: &Subject) {
+        let Some(SexReference::Whole(entry)) = subject.haut_ai().and_then(|own| own.biological_sex.as_ref()) else {
+            return;
+        };
+        let key = (credential, entry.id);
+        let mut taught = self.taught();
+        if taught.get(&key).is_some_and(|known| **known == *entry) {
+            return;
+        }
+        if taught.len() < MAX_TAUGHT || taught.contains_key(&key) {
+            taught.insert(key, Arc::new(entry.clone()));
+        }
+    }
+
+    async fn look_up_sexes(
+        self: &Arc<Self>,
+        credential: CredentialId,
+        keys: Vec<RecordKey>,
+    ) -> Fetched<RecordKey, BiologicalSex> {
+        let mut known = self.taught().clone();
+        let id_of = |key: &RecordKey| match key.1 {
+            NodeId::BiologicalSex(id) => Some((credential, id)),
+            _ => None,
+        };
+        if keys.iter().filter_map(id_of).any(|id| !known.contains_key(&id)) {
+            match self.dictionary(credential).await {
+                Ok(dictionary) => {
+                    known.extend(dictionary.iter().map(|entry| ((credential, entry.id), Arc::clone(entry))))
+                }
+                Err(error) => {
+                    return keys.into_iter().map(|key| (key, Err(error.clone()))).collect();
+                }
+            }
+        }
+        let look_up = |key: RecordKey| {
+            let entry = id_of(&key).and_then(|id| known.get(&id));
+            (key, Ok(entry.map(|entry| Weighed { record: Arc::clone(entry), bytes: SEX_BYTES })))
+        };
+        keys.into_iter().map(look_up).collect()
+    }
+
+    async fn dictionary(
+        self: &Arc<Self>,
+        credential: CredentialId,
+    ) -> Result<Arc<Vec<Arc<BiologicalSex>>>, SourceError> {
+        let shared = Arc::clone(self);
+        let fetch = async move {
+            let entries = shared.source.biological_sexes().await?.unwrap_or_default();
+            let bytes = SEX_BYTES.saturating_mul(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+            Ok(Some(Weighed { record: Arc::new(entries.into_iter().map(Arc::new).collect::<Vec<_>>()), bytes }))
+        };
+        let answer = self.pages.answer((credential, "biological_sexes".to_owned()), fetch).get().await?;
+        Ok(answer.unwrap_or_default())
+    }
+
+    fn taught(&self) -> MutexGuard<'_, Sexes> {
+        // Nothing can panic while it is held.
+        self.taught.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn subject_key(credential: CredentialId, id: HautAiSubjectId) -> RecordKey {
+    (credential, NodeId::Subject(SubjectId::HautAi(id)))
+}
+
+fn sex_key(credential: CredentialId, id: Id<BiologicalSex>) -> RecordKey {
+    (credential, NodeId::BiologicalSex(id))
+}

@@ -1,0 +1,101 @@
+//! The configured sources, each behind its caches.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::future;
+
+use super::{CachedBrainStem, CachedHautAi, Store};
+use crate::{
+    config::{self, Config},
+    domain::{Source, Subject},
+    sources::{
+        SourceError,
+        brainstem::{BrainStem, ListQuery},
+        haut_ai::HautAi,
+    },
+};
+
+/// The configured sources. One that is not configured is absent: its subjects are, too.
+pub struct Sources {
+    pub haut_ai: Option<CachedHautAi>,
+    pub brainstem: Option<CachedBrainStem>,
+    /// Whether lists bring related records along.
+    pub sideload: bool,
+}
+
+/// What `subject-gateway check` learnt of one source.
+pub struct Checked {
+    /// `Haut.AI` or `BrainSTEM`.
+    pub source: &'static str,
+    /// What answered, in words for the operator (no personal data), or what was wrong and what to do about it.
+    pub outcome: Result<String, String>,
+    pub took: Duration,
+}
+
+impl Sources {
+    /// Prepares clients and caches; makes no request.
+    pub fn new(config: &Config) -> anyhow::Result<Arc<Self>> {
+        let config::Cache { max_bytes, fresh, absent } = config.cache;
+        // Pages share their records with the other half.
+        let records = Store::new(max_bytes / 2, fresh, absent);
+        let pages = Store::new(max_bytes / 2, fresh, absent);
+        let haut_ai = match &config.haut_ai {
+            Some(haut_ai) => {
+                let source = HautAi::new(haut_ai, &config.limits)?;
+                Some(CachedHautAi::new(source, Arc::clone(&records), Arc::clone(&pages)))
+            }
+            None => None,
+        };
+        let brainstem = match &config.brainstem {
+            Some(brainstem) => Some(CachedBrainStem::new(BrainStem::new(brainstem, &config.limits)?, records, pages)),
+            None => None,
+        };
+        let sideload = config.brainstem.as_ref().is_some_and(|brainstem| brainstem.sideload);
+        Ok(Arc::new(Self { haut_ai, brainstem, sideload }))
+    }
+
+    /// Reaches every configured source once, side by side.
+    pub async fn check(&self) -> Vec<Checked> {
+        let haut_ai = async {
+            match &self.haut_ai {
+                Some(source) => Some(timed(Source::HautAi, check_haut_ai(source.source())).await),
+                None => None,
+            }
+        };
+        let brainstem = async {
+            match &self.brainstem {
+                Some(source) => Some(timed(Source::BrainStem, check_brainstem(source.source())).await),
+                None => None,
+            }
+        };
+        let (haut_ai, brainstem) = future::join(haut_ai, brainstem).await;
+        haut_ai.into_iter().chain(brainstem).collect()
+    }
+}
+
+async fn timed(source: Source, check: impl Future<Output = Result<String, SourceError>>) -> Checked {
+    let started = Instant::now();
+    let outcome = check.await.map_err(|error| error.fault.to_string());
+    Checked { source: source.title(), outcome, took: started.elapsed() }
+}
+
+async fn check_haut_ai(source: &HautAi) -> Result<String, SourceError> {
+    let company = source.company().await?;
+    let datasets = source.datasets().await?;
+    let configured = source.configured_datasets().map_or(datasets.len(), <[_]>::len);
+    let missing = configured - datasets.len().min(configured);
+    let note =
+        if missing == 0 { String::new() } else { format!("; {missing} of HAUT_AI_DATASET_IDS are not among them") };
+    Ok(format!("company {company}, {} datasets{note}", datasets.len()))
+}
+
+async fn check_brainstem(source: &BrainStem) -> Result<String, SourceError> {
+    let page = source.page::<Subject>(&ListQuery::default(), 0, 1).await?.page;
+    Ok(match page.total {
+        Some(total) => format!("{total} subjects to be seen"),
+        None => "subjects can be listed; the server does not count them".to_owned(),
+    })
+}

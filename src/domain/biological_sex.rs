@@ -1,0 +1,45 @@
+//! Haut.AI's dictionary of sexes, its datasets and companies.
+
+use uuid::Uuid;
+
+use super::{DatasetId, Id, Sex};
+
+/// An entry of Haut.AI's dictionary of biological sexes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BiologicalSex {
+    pub id: Id<BiologicalSex>,
+    pub name: Option<String>,
+    pub tech_name: Option<String>,
+}
+
+impl BiologicalSex {
+    /// The entry in the merged enum, by its technical name or else by its name; a word of the dictionary that the gateway
+    /// does not know is `Unknown`.
+    pub fn sex(&self) -> Sex {
+        sex_from_name(self.tech_name.as_deref().or(self.name.as_deref()).unwrap_or_default())
+    }
+}
+
+/// The technical name is documented as a word, not which words there are.
+pub fn sex_from_name(name: &str) -> Sex {
+    match name.to_lowercase().as_str() {
+        "female" | "f" | "woman" => Sex::Female,
+        "male" | "m" | "man" => Sex::Male,
+        "other" | "o" | "intersex" => Sex::Other,
+        _ => Sex::Unknown,
+    }
+}
+
+/// A dataset: the part of a company's records that a subject belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    pub id: DatasetId,
+    pub name: Option<String>,
+}
+
+/// A company, the tenant of Haut.AI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Company {
+    pub source_id: Uuid,
+    pub name: Option<String>,
+}

@@ -1,0 +1,36 @@
+//! What a subject is, and where in the brain something was done.
+
+use serde_json::Value;
+
+use super::Id;
+
+/// A BrainSTEM strain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Strain {
+    pub id: Id<Strain>,
+    pub name: String,
+    pub description: Option<String>,
+    pub species: Option<Id<Species>>,
+    pub rrid: Option<String>,
+    pub rrid_url: Option<String>,
+    pub external_identifiers: Option<Value>,
+}
+
+/// A BrainSTEM species. The name may be a common one; the description often holds the Latin one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Species {
+    pub id: Id<Species>,
+    pub name: String,
+    pub description: Option<String>,
+    pub rrid: Option<String>,
+    pub rrid_url: Option<String>,
+    pub external_identifiers: Option<Value>,
+}
+
+/// A BrainSTEM brain region.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BrainRegion {
+    pub id: Id<BrainRegion>,
+    pub name: String,
+    pub description: Option<String>,
+}

@@ -1,0 +1,301 @@
+//! A loader for each relation: the keys that one level of a query asks for go out together.
+//!
+//! The `dataloader` crate gathers the keys. It holds its lock while its batch function runs and panics waiters whose
+//! leader was dropped within it, so the batch function here only looks up answers that are at hand or under way, begins
+//! the missing ones and returns at once; they are awaited outside. Loaders live for one request and keep nothing: that
+//! is the caches' work.
+
+use std::{collections::HashMap, fmt::Debug, future::Future, hash::Hash, sync::Arc, time::Instant};
+
+use dataloader::{BatchFn, non_cached::Loader};
+use futures::future::try_join_all;
+
+use crate::{
+    cache::{Answer, RecordKey, Sources},
+    domain::{
+        BiologicalSex, BrainRegion, Breeding, Cohort, HautAiSubjectId, Id, License, Procedure, Project, Source,
+        Species, StateChange, Strain, Subject, SubjectId, SubjectLog, Supplier,
+    },
+    sources::{CredentialId, SourceError, brainstem::Model},
+};
+
+/// Whose eyes a request reads with: one credential a configured source.
+#[derive(Clone, Copy, Debug)]
+pub struct Credentials {
+    pub haut_ai: Option<CredentialId>,
+    pub brainstem: Option<CredentialId>,
+}
+
+impl Credentials {
+    /// The gateway's own.
+    pub fn of_service(sources: &Sources) -> Self {
+        Self {
+            haut_ai: sources.haut_ai.as_ref().map(|source| source.source().credential()),
+            brainstem: sources.brainstem.as_ref().map(|source| source.source().credential()),
+        }
+    }
+}
+
+/// Why a load failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadError {
+    Source(SourceError),
+    /// The request's time was over first.
+    Deadline(Source),
+    /// The loader gave no answer for a key: a fault of the gateway.
+    Unanswered,
+}
+
+impl From<SourceError> for LoadError {
+    fn from(error: SourceError) -> Self {
+        Self::Source(error)
+    }
+}
+
+/// When a request's time is over.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(pub Instant);
+
+impl Deadline {
+    /// Waits for an answer of `source`, at most until the deadline.
+    pub async fn bound<T>(
+        self,
+        source: Source,
+        answer: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<T, LoadError> {
+        match tokio::time::timeout_at(self.0.into(), answer).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(LoadError::Deadline(source)),
+        }
+    }
+}
+
+/// All loaders of one request.
+pub struct Loaders {
+    /// Subjects of both sources.
+    pub subjects: Relation<SubjectId, Subject, BeginSubjects>,
+    /// BrainSTEM's subjects, where it is known that they are.
+    pub animals: ById<Subject>,
+    pub projects: ById<Project>,
+    pub procedures: ById<Procedure>,
+    pub logs: ById<SubjectLog>,
+    pub state_changes: ById<StateChange>,
+    pub strains: ById<Strain>,
+    pub species: ById<Species>,
+    pub suppliers: ById<Supplier>,
+    pub licenses: ById<License>,
+    pub breedings: ById<Breeding>,
+    pub cohorts: ById<Cohort>,
+    pub brain_regions: ById<BrainRegion>,
+    pub biological_sexes: Relation<Id<BiologicalSex>, BiologicalSex, BeginSexes>,
+}
+
+/// A relation to records that BrainSTEM serves by id.
+pub type ById<T> = Relation<Id<T>, T, BeginBatches>;
+
+impl Loaders {
+    pub fn new(sources: &Arc<Sources>, credentials: Credentials, deadline: Deadline) -> Self {
+        let begin = || BeginBatches { sources: Arc::clone(sources), credentials };
+        let (animals, people) = (Source::BrainStem, Source::HautAi);
+        Self {
+            subjects: Relation::new(BeginSubjects(begin()), animals, deadline),
+            animals: Relation::new(begin(), animals, deadline),
+            projects: Relation::new(begin(), animals, deadline),
+            procedures: Relation::new(begin(), animals, deadline),
+            logs: Relation::new(begin(), animals, deadline),
+            state_changes: Relation::new(begin(), animals, deadline),
+            strains: Relation::new(begin(), animals, deadline),
+            species: Relation::new(begin(), animals, deadline),
+            suppliers: Relation::new(begin(), animals, deadline),
+            licenses: Relation::new(begin(), animals, deadline),
+            breedings: Relation::new(begin(), animals, deadline),
+            cohorts: Relation::new(begin(), animals, deadline),
+            brain_regions: Relation::new(begin(), animals, deadline),
+            biological_sexes: Relation::new(BeginSexes(begin()), people, deadline),
+        }
+    }
+}
+
+/// One relation of one request.
+pub struct Relation<K, V, B>
+where
+    K: Eq + Hash + Clone + Debug,
+    B: BatchFn<K, Answer<RecordKey, V>>,
+{
+    loader: Loader<K, Answer<RecordKey, V>, B>,
+    source: Source,
+    deadline: Deadline,
+}
+
+impl<K, V, B> Relation<K, V, B>
+where
+    K: Eq + Hash + Clone + Debug,
+    V: Send + Sync + 'static,
+    B: BatchFn<K, Answer<RecordKey, V>>,
+{
+    fn new(begin: B, source: Source, deadline: Deadline) -> Self {
+        // All keys of a level are there once its resolvers were polled: one turn. Chunks are cut further down, because
+        // the loader would run its own one after the other.
+        let loader = Loader::new(begin).with_yield_count(1).with_max_batch_size(usize::MAX);
+        Self { loader, source, deadline }
+    }
+
+    /// The record; `None`: not there, or not to be seen.
+    pub async fn load(&self, key: K) -> Result<Option<Arc<V>>, LoadError> {
+        // Unconstrained: otherwise tokio may suspend the loader's locking, while its batch is neither pending nor done.
+        let answer = tokio::task::unconstrained(self.loader.try_load(key)).await;
+        let answer = answer.map_err(|_| LoadError::Unanswered)?;
+        self.deadline.bound(self.source, answer.get()).await
+    }
+
+    /// The records in the order of their keys, each with its place among them. What is not there, or not to be seen, is
+    /// left out.
+    pub async fn load_all(&self, keys: &[K]) -> Result<Vec<(usize, Arc<V>)>, LoadError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answers = tokio::task::unconstrained(self.loader.try_load_many(keys.to_vec())).await;
+        let answers = answers.map_err(|_| LoadError::Unanswered)?;
+        let in_order = keys.iter().map(|key| answers.get(key).cloned().ok_or(LoadError::Unanswered));
+        let in_order = in_order.collect::<Result<Vec<_>, _>>()?;
+        let records = try_join_all(in_order.into_iter().map(Answer::get));
+        let records = self.deadline.bound(self.source, records).await?;
+        Ok(records.into_iter().enumerate().filter_map(|(at, record)| Some((at, record?))).collect())
+    }
+}
+
+/// Begins batches of BrainSTEM records.
+#[derive(Clone)]
+pub struct BeginBatches {
+    sources: Arc<Sources>,
+    credentials: Credentials,
+}
+
+impl BeginBatches {
+    fn records<T: Model>(&self, ids: &[Id<T>]) -> HashMap<Id<T>, Answer<RecordKey, T>> {
+        match (&self.sources.brainstem, self.credentials.brainstem) {
+            (Some(source), Some(credential)) => source.records(credential, ids),
+            _ => HashMap::new(),
+        }
+    }
+}
+
+impl<T: Model> BatchFn<Id<T>, Answer<RecordKey, T>> for BeginBatches {
+    async fn load(&mut self, ids: &[Id<T>]) -> HashMap<Id<T>, Answer<RecordKey, T>> {
+        answering_all(ids, self.records(ids))
+    }
+}
+
+/// Begins batches of subjects of both sources.
+pub struct BeginSubjects(BeginBatches);
+
+impl BatchFn<SubjectId, Answer<RecordKey, Subject>> for BeginSubjects {
+    async fn load(&mut self, ids: &[SubjectId]) -> HashMap<SubjectId, Answer<RecordKey, Subject>> {
+        let mut animals: Vec<Id<Subject>> = Vec::new();
+        let mut people: Vec<HautAiSubjectId> = Vec::new();
+        for id in ids {
+            match id {
+                SubjectId::BrainStem(id) => animals.push(*id),
+                SubjectId::HautAi(id) => people.push(*id),
+            }
+        }
+        let mut answers = HashMap::with_capacity(ids.len());
+        let animals = self.0.records(&animals).into_iter();
+        answers.extend(animals.map(|(id, answer)| (SubjectId::BrainStem(id), answer)));
+        if let (Some(source), Some(credential)) = (&self.0.sources.haut_ai, self.0.credentials.haut_ai) {
+            let people = source.subjects(credential, &people).into_iter();
+            answers.extend(people.map(|(id, answer)| (SubjectId::HautAi(id), answer)));
+        }
+        answering_all(ids, answers)
+    }
+}
+
+/// Begins the look-up in the dictionary of sexes.
+pub struct BeginSexes(BeginBatches);
+
+impl BatchFn<Id<BiologicalSex>, Answer<RecordKey, BiologicalSex>> for BeginSexes {
+    async fn load(
+        &mut self,
+        ids: &[Id<BiologicalSex>],
+    ) -> HashMap<Id<BiologicalSex>, Answer<RecordKey, BiologicalSex>> {
+        let answers = match (&self.0.sources.haut_ai, self.0.credentials.haut_ai) {
+            (Some(source), Some(credential)) => source.biological_sexes(credential, ids),
+            _ => HashMap::new(),
+        };
+        answering_all(ids, answers)
+    }
+}
+
+/// The loader must get an answer for every key; one whose source is not configured is not there.
+fn answering_all<K: Eq + Hash + Copy, V>(
+    keys: &[K],
+    mut answers: HashMap<K, Answer<RecordKey, V>>,
+) -> HashMap<K, Answer<RecordKey, V>> {
+    for key in keys {
+        answers.entry(*key).or_insert(Answer::Ready(Ok(None)));
+    }
+    answers
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::{Context, Waker},
+        time::Duration,
+    };
+
+    use futures::{FutureExt as _, future::join_all};
+
+    use super::*;
+
+    struct Tenfold(Arc<AtomicUsize>);
+
+    impl BatchFn<u64, Answer<RecordKey, u64>> for Tenfold {
+        async fn load(&mut self, keys: &[u64]) -> HashMap<u64, Answer<RecordKey, u64>> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            let answer = |key: &u64| (*key, Answer::Ready(Ok((key % 2 == 0).then(|| Arc::new(key * 10)))));
+            keys.iter().map(answer).collect()
+        }
+    }
+
+    fn relation() -> (Relation<u64, u64, Tenfold>, Arc<AtomicUsize>) {
+        let batches = Arc::new(AtomicUsize::new(0));
+        let deadline = Deadline(Instant::now() + Duration::from_secs(60));
+        (Relation::new(Tenfold(Arc::clone(&batches)), Source::BrainStem, deadline), batches)
+    }
+
+    #[tokio::test]
+    async fn a_level_is_one_batch() {
+        let (relation, batches) = relation();
+        // More keys than tokio lets a task lock in one go.
+        let loads = (0..1_000).map(|key| relation.load(key));
+        let got = join_all(loads).await;
+        assert!(got.iter().enumerate().all(|(key, value)| {
+            let expected = (key % 2 == 0).then_some(key as u64 * 10);
+            value.as_ref().unwrap().as_deref().copied() == expected
+        }));
+        assert_eq!(batches.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn many_keys_keep_their_order_and_leave_out_what_is_not_there() {
+        let (relation, _) = relation();
+        let got = relation.load_all(&[4, 3, 2, 4]).await.unwrap();
+        let got: Vec<_> = got.into_iter().map(|(at, value)| (at, *value)).collect();
+        assert_eq!(got, [(0, 40), (2, 20), (3, 40)]);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_leader_harms_nobody() {
+        let (relation, batches) = relation();
+        let mut leader = relation.load(2).boxed_local();
+        let mut waiter = relation.load(4).boxed_local();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(leader.poll_unpin(&mut context).is_pending());
+        assert!(waiter.poll_unpin(&mut context).is_pending());
+        drop(leader);
+        assert_eq!(waiter.await.unwrap().as_deref(), Some(&40));
+        assert_eq!(batches.load(Ordering::SeqCst), 1);
+    }
+}

@@ -1,0 +1,83 @@
+//! What one request carries through its resolvers, and how ids from clients are read.
+
+use std::{sync::Arc, time::Instant};
+
+use async_graphql::{Context, ID};
+use uuid::Uuid;
+
+use super::error::{Error, Result};
+use crate::{
+    cache::Sources,
+    domain::{NodeId, Source},
+    listing::Walk,
+    loaders::{Credentials, Deadline, Loaders},
+};
+
+/// Sources, loaders and deadline of one request: put it into the request's data.
+pub struct RequestContext {
+    pub(super) sources: Arc<Sources>,
+    pub(super) credentials: Credentials,
+    pub(super) deadline: Deadline,
+    pub(super) loaders: Loaders,
+}
+
+impl RequestContext {
+    /// A request that reads with the gateway's own credentials and must be answered by `deadline`.
+    pub fn new(sources: &Arc<Sources>, deadline: Instant) -> Self {
+        let credentials = Credentials::of_service(sources);
+        let deadline = Deadline(deadline);
+        Self {
+            sources: Arc::clone(sources),
+            credentials,
+            deadline,
+            loaders: Loaders::new(sources, credentials, deadline),
+        }
+    }
+
+    /// A walk over the subjects of these sources.
+    pub(super) fn walk(&self, selected: Vec<Source>, include: Vec<&'static str>) -> Walk<'_> {
+        Walk { sources: &self.sources, credentials: self.credentials, deadline: self.deadline, selected, include }
+    }
+
+    pub(super) fn of<'a>(ctx: &Context<'a>) -> &'a Self {
+        ctx.data_unchecked()
+    }
+}
+
+/// Reads a global id; an error names the argument.
+pub(super) fn node_id(argument: &str, id: &ID) -> Result<NodeId> {
+    NodeId::decode(id).map_err(|_| {
+        Error::BadUserInput(format!(
+            "`{argument}` is not an id of this gateway: expected the `id` of an object it returned."
+        ))
+    })
+}
+
+/// Reads a global id of one type; an error names the argument and the type.
+pub(super) fn id_of<T>(argument: &str, id: &ID, expected: &str, of: impl Fn(NodeId) -> Option<T>) -> Result<T> {
+    let node = node_id(argument, id)?;
+    of(node).ok_or_else(|| {
+        let got = node.type_name();
+        Error::BadUserInput(format!("`{argument}` is the id of a {got}: expected the id of a {expected}."))
+    })
+}
+
+/// Reads an upstream's own id; an error names the argument.
+pub(super) fn upstream_id(argument: &str, id: &ID) -> Result<Uuid> {
+    Uuid::try_parse(id).map_err(|_| {
+        Error::BadUserInput(format!(
+            "`{argument}` is not a UUID: expected the source's own id, such as \"0cdaf69d-63cf-429f-b549-fc0cc163d046\"."
+        ))
+    })
+}
+
+/// Adds an error at the current field beside the value that it returns.
+pub(super) fn add_error(ctx: &Context<'_>, error: Error) {
+    let error = async_graphql::Error::from(error).into_server_error(ctx.item.pos);
+    ctx.add_error(ctx.set_error_path(error));
+}
+
+/// A text that is itself an id of the given node.
+pub(super) fn global_id(id: impl Into<NodeId>) -> ID {
+    ID(id.into().to_string())
+}

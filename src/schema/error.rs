@@ -1,0 +1,140 @@
+//! Errors as clients see them: a code, a safe message, and what to do next.
+//!
+//! [`Error`] has no `Display` on purpose: async-graphql publishes the text of anything that has one.
+
+use std::time::Duration;
+
+use async_graphql::ErrorExtensions as _;
+
+use crate::{
+    domain::Source,
+    loaders::LoadError,
+    sources::{Fault, SourceError},
+};
+
+/// `extensions.code`.
+pub mod code {
+    pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
+    pub const RATE_LIMITED: &str = "RATE_LIMITED";
+    pub const UPSTREAM_ERROR: &str = "UPSTREAM_ERROR";
+    pub const UPSTREAM_TIMEOUT: &str = "UPSTREAM_TIMEOUT";
+    pub const UPSTREAM_UNAVAILABLE: &str = "UPSTREAM_UNAVAILABLE";
+    pub const UPSTREAM_INVALID_RESPONSE: &str = "UPSTREAM_INVALID_RESPONSE";
+    pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
+    pub const INTERNAL: &str = "INTERNAL";
+}
+
+/// Why a field has no value.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// The text names the argument and what was expected.
+    BadUserInput(String),
+    Load(LoadError),
+    /// So many records of a list could not be read and were left out.
+    Unreadable(Source, u64),
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<LoadError> for Error {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+/// What a client is told.
+struct Told {
+    code: &'static str,
+    message: String,
+    source: Option<Source>,
+    retryable: bool,
+    retry_after: Option<Duration>,
+    http_status: Option<u16>,
+}
+
+impl Told {
+    fn new(code: &'static str, message: String) -> Self {
+        Self { code, message, source: None, retryable: false, retry_after: None, http_status: None }
+    }
+}
+
+impl From<Error> for async_graphql::Error {
+    fn from(error: Error) -> Self {
+        let told = match error {
+            Error::BadUserInput(message) => Told::new(code::BAD_USER_INPUT, message),
+            Error::Load(LoadError::Source(error)) => tell(&error),
+            Error::Load(LoadError::Deadline(source)) => Told {
+                source: Some(source),
+                retryable: true,
+                ..Told::new(
+                    code::DEADLINE_EXCEEDED,
+                    format!("The time for this request was over before {} had answered.", source.title()),
+                )
+            },
+            Error::Load(LoadError::Unanswered) => {
+                tracing::error!("a loader left a key unanswered");
+                Told::new(code::INTERNAL, "The gateway failed.".to_owned())
+            }
+            Error::Unreadable(source, count) => {
+                let records = if count == 1 {
+                    "1 record of this page".to_owned()
+                } else {
+                    format!("{count} records of this page")
+                };
+                let message = format!(
+                    "{records} could not be read and left out: {} sent them without a usable id.",
+                    source.title()
+                );
+                Told { source: Some(source), ..Told::new(code::UPSTREAM_INVALID_RESPONSE, message) }
+            }
+        };
+        Self::new(told.message).extend_with(|_, extensions| {
+            extensions.set("code", told.code);
+            extensions.set("retryable", told.retryable);
+            if let Some(source) = told.source {
+                extensions.set("source", source.code());
+            }
+            if let Some(retry_after) = told.retry_after {
+                extensions.set("retryAfter", retry_after.as_secs());
+            }
+            if let Some(status) = told.http_status {
+                extensions.set("httpStatus", status);
+            }
+        })
+    }
+}
+
+/// Neither the answer's text nor the URL, and not why the gateway's own credentials were refused: the log has that.
+fn tell(error: &SourceError) -> Told {
+    let name = error.of.title();
+    let (message, retryable) = match &error.fault {
+        Fault::Timeout => (format!("{name} did not answer in time."), true),
+        Fault::Unreachable(_) => (format!("{name} could not be reached."), true),
+        Fault::Unready { .. } => (format!("{name} is not ready to answer."), true),
+        Fault::RateLimited { .. } => (format!("{name} is asked too often at the moment."), true),
+        Fault::Refused { .. } => (format!("{name} refused the gateway."), false),
+        Fault::Status(status) => (format!("{name} failed."), *status >= 500),
+        Fault::Invalid(_) => (format!("{name} sent an answer that can't be used."), false),
+    };
+    let retry_after = match error.fault {
+        Fault::Unready { retry_after, .. } | Fault::RateLimited { retry_after } => retry_after,
+        _ => None,
+    };
+    let http_status = match error.fault {
+        Fault::Unready { status, .. } | Fault::Refused { status, .. } | Fault::Status(status) => Some(status),
+        Fault::RateLimited { .. } => Some(429),
+        Fault::Timeout | Fault::Unreachable(_) | Fault::Invalid(_) => None,
+    };
+    Told { code: fault_code(&error.fault), message, source: Some(error.of), retryable, retry_after, http_status }
+}
+
+/// The code of a source's fault.
+pub(super) fn fault_code(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Timeout => code::UPSTREAM_TIMEOUT,
+        Fault::Unreachable(_) | Fault::Unready { .. } => code::UPSTREAM_UNAVAILABLE,
+        Fault::RateLimited { .. } => code::RATE_LIMITED,
+        Fault::Refused { .. } | Fault::Status(_) => code::UPSTREAM_ERROR,
+        Fault::Invalid(_) => code::UPSTREAM_INVALID_RESPONSE,
+    }
+}

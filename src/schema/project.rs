@@ -1,0 +1,176 @@
+//! `Project` and `Cohort`.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+
+use super::{
+    connection::{Connection, Paging, of_ids},
+    context::{RequestContext, global_id},
+    error::Result,
+    scalars::Json,
+    subject::{Subject, SubjectSource},
+    subjects::of_subject_ids,
+};
+use crate::domain::{self, NodeId, Source, SubjectId, cursor::Fingerprint};
+
+/// A BrainSTEM project. Its users and groups are not served: they are other people's e-mail addresses.
+pub struct Project(pub Arc<domain::Project>);
+
+/// A BrainSTEM project. Its users and groups are not served: they are other people's e-mail addresses.
+#[Object]
+impl Project {
+    /// Opaque and global.
+    pub(super) async fn id(&self) -> ID {
+        global_id(NodeId::Project(self.0.id))
+    }
+
+    /// Always `BRAINSTEM`.
+    async fn source(&self) -> SubjectSource {
+        Source::BrainStem.into()
+    }
+
+    /// BrainSTEM's own UUID of the project.
+    async fn source_id(&self) -> ID {
+        ID(self.0.id.uuid().to_string())
+    }
+
+    /// The name, unique in BrainSTEM.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Free text.
+    async fn description(&self) -> Option<&str> {
+        self.0.description.as_deref()
+    }
+
+    /// The project's animals. Those that may not be seen are left out of the page; `totalCount` counts the ids that the
+    /// record lists.
+    async fn subjects(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+    ) -> Option<Result<Connection<Subject>>> {
+        let owner = NodeId::Project(self.0.id);
+        Some(of_subject_ids(ctx, owner, &self.0.subjects, Paging { first, after }).await)
+    }
+
+    /// Ids of all subjects that the record lists, also of those that may not be seen. Costs nothing.
+    async fn subject_ids(&self) -> Vec<ID> {
+        self.0.subjects.iter().map(|id| global_id(SubjectId::BrainStem(*id))).collect()
+    }
+
+    /// Named groups of the project's animals.
+    async fn cohorts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+    ) -> Option<Result<Connection<Cohort>>> {
+        let list = Fingerprint::of(&["cohorts", &NodeId::Project(self.0.id).to_string()]);
+        let relation = &RequestContext::of(ctx).loaders.cohorts;
+        Some(of_ids(relation, &self.0.cohorts, list, Paging { first, after }, Cohort).await)
+    }
+
+    /// Ids of all cohorts that the record lists, also of those that may not be seen. Costs nothing.
+    async fn cohort_ids(&self) -> Vec<ID> {
+        self.0.cohorts.iter().map(|id| global_id(NodeId::Cohort(*id))).collect()
+    }
+
+    /// BrainSTEM's own UUIDs of the project's sessions, which this gateway does not serve.
+    async fn session_source_ids(&self) -> Vec<ID> {
+        self.0.sessions.iter().cloned().map(ID).collect()
+    }
+
+    /// BrainSTEM's own UUIDs of the project's publications, which this gateway does not serve.
+    async fn publication_source_ids(&self) -> Vec<ID> {
+        self.0.publications.iter().cloned().map(ID).collect()
+    }
+
+    /// BrainSTEM's own UUIDs of the project's collections, which this gateway does not serve.
+    async fn collection_source_ids(&self) -> Vec<ID> {
+        self.0.collections.iter().cloned().map(ID).collect()
+    }
+
+    /// What the project's members added: BrainSTEM's `extra_fields`, always as an object. Null: nothing was added.
+    async fn metadata(&self) -> Option<Json> {
+        self.0.metadata.clone().map(Json)
+    }
+
+    /// Whether BrainSTEM's public portal shows the project.
+    async fn is_public(&self) -> Option<bool> {
+        self.0.is_public
+    }
+
+    /// Tags.
+    async fn tags(&self) -> &[String] {
+        &self.0.tags
+    }
+}
+
+/// A BrainSTEM cohort: a named group of a project's animals.
+pub struct Cohort(pub Arc<domain::Cohort>);
+
+/// A BrainSTEM cohort: a named group of a project's animals.
+#[Object]
+impl Cohort {
+    /// Opaque and global.
+    pub(super) async fn id(&self) -> ID {
+        global_id(NodeId::Cohort(self.0.id))
+    }
+
+    /// Always `BRAINSTEM`.
+    async fn source(&self) -> SubjectSource {
+        Source::BrainStem.into()
+    }
+
+    /// BrainSTEM's own UUID of the cohort.
+    async fn source_id(&self) -> ID {
+        ID(self.0.id.uuid().to_string())
+    }
+
+    /// The name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Free text.
+    async fn description(&self) -> Option<&str> {
+        self.0.description.as_deref()
+    }
+
+    /// The project that the cohort belongs to.
+    async fn project(&self, ctx: &Context<'_>) -> Option<Result<Project>> {
+        let project = RequestContext::of(ctx).loaders.projects.load(self.0.project?).await.transpose()?;
+        Some(project.map(Project).map_err(Into::into))
+    }
+
+    /// Id of the project. Costs nothing.
+    async fn project_id(&self) -> Option<ID> {
+        self.0.project.map(|id| global_id(NodeId::Project(id)))
+    }
+
+    /// The cohort's animals. Those that may not be seen are left out of the page; `totalCount` counts the ids that the
+    /// record lists.
+    async fn subjects(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+    ) -> Option<Result<Connection<Subject>>> {
+        let owner = NodeId::Cohort(self.0.id);
+        Some(of_subject_ids(ctx, owner, &self.0.subjects, Paging { first, after }).await)
+    }
+
+    /// Ids of all subjects that the record lists, also of those that may not be seen. Costs nothing.
+    async fn subject_ids(&self) -> Vec<ID> {
+        self.0.subjects.iter().map(|id| global_id(SubjectId::BrainStem(*id))).collect()
+    }
+
+    /// Tags.
+    async fn tags(&self) -> &[String] {
+        &self.0.tags
+    }
+}

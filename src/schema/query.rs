@@ -1,0 +1,278 @@
+//! `Query`: look-ups and lists.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, OneofObject};
+use futures::future::join_all;
+
+use super::{
+    biological_sex::{BiologicalSex, Dataset},
+    connection::{Connection, Paging, of_list},
+    context::{RequestContext, id_of, node_id, upstream_id},
+    error::{Error, Result},
+    license::Supplier,
+    node::{self, Node},
+    procedure::Procedure,
+    project::Project,
+    sources::{SourceStatus, statuses},
+    subject::Subject,
+    subjects::{self, SubjectFilter},
+    taxonomy::{Species, Strain},
+};
+use crate::{
+    domain::{self, DatasetId, HautAiSubjectId, Id, NodeId, Source, SubjectId, cursor::Fingerprint},
+    sources::brainstem::{ListQuery, Model},
+};
+
+/// One way to name a subject.
+#[derive(OneofObject)]
+pub enum SubjectBy {
+    /// By the `id` that this gateway gave it.
+    Id(ID),
+    /// By Haut.AI's own ids.
+    HautAi(HautAiSubjectBy),
+    /// By BrainSTEM's own UUID.
+    BrainStem(ID),
+    /// By its name in BrainSTEM, where names are unique. Exact, also in upper and lower case.
+    BrainStemName(String),
+}
+
+/// Haut.AI's own ids of a subject.
+#[derive(InputObject)]
+pub struct HautAiSubjectBy {
+    /// Haut.AI's UUID of the dataset. Left out: every dataset that the gateway serves is asked.
+    dataset_id: Option<ID>,
+    /// Haut.AI's UUID of the subject.
+    subject_id: ID,
+}
+
+/// The root of all reads.
+pub struct Query;
+
+/// The root of all reads.
+#[Object]
+impl Query {
+    /// Any object by its id. Null: it is not there, may not be seen, or lies outside of what this gateway serves.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "An `id` that this gateway returned.")] id: ID,
+    ) -> Option<Result<Node>> {
+        match node_id("id", &id) {
+            Ok(id) => node::load(ctx, id).await.transpose(),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Many objects by their ids, in the order of the ids, with null in place of what is not there.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 100 `id`s that this gateway returned.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Result<Node>>>> {
+        node::load_all(ctx, &ids).await
+    }
+
+    /// One subject. Null: it is not there, may not be seen, or lies outside of what this gateway serves.
+    async fn subject(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Exactly one way to name it.")] by: SubjectBy,
+    ) -> Option<Result<Subject>> {
+        subject_by(ctx, by).await.transpose()
+    }
+
+    /// All subjects: Haut.AI's people dataset by dataset, then BrainSTEM's animals by name. Where one source fails, the
+    /// other's subjects come with an error beside them that says which and why; the failed one's own are left for later
+    /// pages.
+    async fn subjects(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only these subjects.")] filter: Option<SubjectFilter>,
+    ) -> Option<Result<Connection<Subject>>> {
+        Some(subjects::merged(ctx, Paging { first, after }, filter).await)
+    }
+
+    /// One BrainSTEM project.
+    async fn project(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The `id` of a project.")] id: ID,
+    ) -> Option<Result<Project>> {
+        let of = |node| {
+            if let NodeId::Project(id) = node { Some(id) } else { None }
+        };
+        let id = match id_of("id", &id, "Project", of) {
+            Ok(id) => id,
+            Err(error) => return Some(Err(error)),
+        };
+        let project = RequestContext::of(ctx).loaders.projects.load(id).await.transpose()?;
+        Some(project.map(Project).map_err(Into::into))
+    }
+
+    /// BrainSTEM's projects by name. Null where BrainSTEM is not configured.
+    async fn projects(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+    ) -> Option<Result<Connection<Project>>> {
+        let list = Fingerprint::of(&["projects"]);
+        of_list(ctx, list, Paging { first, after }, Vec::new(), Project).await.transpose()
+    }
+
+    /// One BrainSTEM procedure.
+    async fn procedure(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The `id` of a procedure.")] id: ID,
+    ) -> Option<Result<Procedure>> {
+        let of = |node| {
+            if let NodeId::Procedure(id) = node { Some(id) } else { None }
+        };
+        let id = match id_of("id", &id, "Procedure", of) {
+            Ok(id) => id,
+            Err(error) => return Some(Err(error)),
+        };
+        let procedure = RequestContext::of(ctx).loaders.procedures.load(id).await.transpose()?;
+        Some(procedure.map(Procedure).map_err(Into::into))
+    }
+
+    /// BrainSTEM's procedures by date. Null where BrainSTEM is not configured.
+    async fn procedures(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+    ) -> Option<Result<Connection<Procedure>>> {
+        let list = Fingerprint::of(&["procedures"]);
+        of_list(ctx, list, Paging { first, after }, Vec::new(), Procedure).await.transpose()
+    }
+
+    /// Haut.AI's dictionary of biological sexes, for forms. Null where Haut.AI is not configured.
+    async fn biological_sexes(&self, ctx: &Context<'_>) -> Option<Result<Vec<BiologicalSex>>> {
+        let request = RequestContext::of(ctx);
+        let (source, credential) = request.sources.haut_ai.as_ref().zip(request.credentials.haut_ai)?;
+        let sexes = request.deadline.bound(Source::HautAi, source.all_biological_sexes(credential)).await;
+        Some(sexes.map(|sexes| sexes.into_iter().map(BiologicalSex).collect()).map_err(Into::into))
+    }
+
+    /// The Haut.AI datasets that this gateway serves. Null where Haut.AI is not configured.
+    async fn datasets(&self, ctx: &Context<'_>) -> Option<Result<Vec<Dataset>>> {
+        let request = RequestContext::of(ctx);
+        let (source, credential) = request.sources.haut_ai.as_ref().zip(request.credentials.haut_ai)?;
+        let datasets = request.deadline.bound(Source::HautAi, source.datasets(credential)).await;
+        Some(datasets.map(|datasets| datasets.iter().cloned().map(Dataset).collect()).map_err(Into::into))
+    }
+
+    /// BrainSTEM's strains by name, for forms and filters. Null where BrainSTEM is not configured.
+    async fn strains(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only those whose name contains this, in upper or lower case.")] search: Option<String>,
+    ) -> Option<Result<Connection<Strain>>> {
+        searched(ctx, "strains", Paging { first, after }, search, Strain).await
+    }
+
+    /// BrainSTEM's species by name, for forms and filters. Null where BrainSTEM is not configured.
+    async fn species(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only those whose name contains this, in upper or lower case.")] search: Option<String>,
+    ) -> Option<Result<Connection<Species>>> {
+        searched(ctx, "species", Paging { first, after }, search, Species).await
+    }
+
+    /// BrainSTEM's suppliers by name, for forms and filters. Null where BrainSTEM is not configured.
+    async fn suppliers(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only those whose name contains this, in upper or lower case.")] search: Option<String>,
+    ) -> Option<Result<Connection<Supplier>>> {
+        searched(ctx, "suppliers", Paging { first, after }, search, Supplier).await
+    }
+
+    /// How the two sources fare, by what recent traffic showed. Asks nothing of them and never fails.
+    async fn sources(&self, ctx: &Context<'_>) -> Vec<SourceStatus> {
+        statuses(RequestContext::of(ctx))
+    }
+}
+
+/// A list whose names can be searched.
+async fn searched<T: Model, G>(
+    ctx: &Context<'_>,
+    field: &str,
+    paging: Paging,
+    search: Option<String>,
+    wrap: fn(Arc<T>) -> G,
+) -> Option<Result<Connection<G>>> {
+    let search = search.filter(|search| !search.is_empty());
+    let list = Fingerprint::of(&[field, search.as_deref().unwrap_or_default()]);
+    let filters = search.map(|search| ("filter{name.icontains}", search));
+    of_list(ctx, list, paging, Vec::from_iter(filters), wrap).await.transpose()
+}
+
+async fn subject_by(ctx: &Context<'_>, by: SubjectBy) -> Result<Option<Subject>> {
+    match by {
+        SubjectBy::Id(id) => {
+            let of = |node| {
+                if let NodeId::Subject(id) = node { Some(id) } else { None }
+            };
+            subjects::load(ctx, id_of("by.id", &id, "Subject", of)?).await
+        }
+        SubjectBy::BrainStem(id) => {
+            subjects::load(ctx, SubjectId::BrainStem(Id::new(upstream_id("by.brainStem", &id)?))).await
+        }
+        SubjectBy::BrainStemName(name) => subject_by_name(ctx, name).await,
+        SubjectBy::HautAi(by) => subject_by_haut_ai(ctx, &by).await,
+    }
+}
+
+async fn subject_by_haut_ai(ctx: &Context<'_>, by: &HautAiSubjectBy) -> Result<Option<Subject>> {
+    let request = RequestContext::of(ctx);
+    let subject = upstream_id("by.hautAi.subjectId", &by.subject_id)?;
+    let dataset = by.dataset_id.as_ref().map(|id| upstream_id("by.hautAi.datasetId", id)).transpose()?;
+    let Some((source, credential)) = request.sources.haut_ai.as_ref().zip(request.credentials.haut_ai) else {
+        return Ok(None);
+    };
+    let datasets = async {
+        match dataset {
+            Some(dataset) => Ok(vec![DatasetId { company: source.source().company().await?, dataset }]),
+            None => source.dataset_ids(credential).await,
+        }
+    };
+    let datasets = request.deadline.bound(Source::HautAi, datasets).await?;
+    let load = |DatasetId { company, dataset }| {
+        subjects::load(ctx, SubjectId::HautAi(HautAiSubjectId { company, dataset, subject }))
+    };
+    let found = join_all(datasets.into_iter().map(load)).await;
+    // One dataset that has it counts more than another that failed.
+    let (found, failed): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
+    match found.into_iter().flatten().flatten().next() {
+        Some(subject) => Ok(Some(subject)),
+        None => failed.into_iter().next().unwrap_or(Ok(None)),
+    }
+}
+
+async fn subject_by_name(ctx: &Context<'_>, name: String) -> Result<Option<Subject>> {
+    let request = RequestContext::of(ctx);
+    if name.is_empty() {
+        return Err(Error::BadUserInput("`by.brainStemName` is empty: expected a subject's name.".to_owned()));
+    }
+    let Some((source, credential)) = request.sources.brainstem.as_ref().zip(request.credentials.brainstem) else {
+        return Ok(None);
+    };
+    let query = ListQuery { filters: vec![("filter{name}", name.clone())], include: Vec::new() };
+    let window = source.window::<domain::Subject>(credential, &query, 0, 1);
+    let window = request.deadline.bound(Source::BrainStem, window).await?;
+    let found = window.items.into_iter().map(|(_, item)| item.record).find(|subject| subject.name == name);
+    Ok(found.map(Subject))
+}

@@ -1,0 +1,96 @@
+//! Custom scalars, each with the specification that defines it.
+
+use async_graphql::{InputValueResult, Scalar, ScalarType, Value};
+use jiff::{Timestamp, civil};
+
+use super::error::{Error, Result};
+use crate::domain::dated::parse_date;
+
+/// A day without a time or a zone, as `YYYY-MM-DD`.
+#[derive(Clone, Debug)]
+pub enum Date {
+    Day(civil::Date),
+    /// Input that is none. Refused by the field that it was given to, which can name its argument.
+    Unreadable,
+}
+
+#[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6")]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = value else {
+            return Ok(Self::Unreadable);
+        };
+        let day = parse_date(&text).filter(|_| text.len() == 10);
+        Ok(day.map_or(Self::Unreadable, Self::Day))
+    }
+
+    fn to_value(&self) -> Value {
+        match self {
+            Self::Day(day) => Value::String(day.to_string()),
+            Self::Unreadable => Value::Null,
+        }
+    }
+}
+
+impl Date {
+    /// The day; an error names the argument.
+    pub(super) fn given_as(&self, argument: &str) -> Result<civil::Date> {
+        match self {
+            Self::Day(day) => Ok(*day),
+            Self::Unreadable => Err(Error::BadUserInput(format!(
+                "`{argument}` is not a date: expected YYYY-MM-DD, such as \"2024-02-29\"."
+            ))),
+        }
+    }
+}
+
+/// An instant, as RFC 3339 writes it, in UTC.
+#[derive(Clone, Debug)]
+pub struct DateTime(pub Timestamp);
+
+#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(Self(text.parse::<Timestamp>().map_err(|_| "expected an RFC 3339 date-time")?)),
+            _ => Err("expected an RFC 3339 date-time".into()),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A duration, as ISO 8601 writes it: `P34Y` is 34 years, `P90D` is 90 days.
+#[derive(Clone, Debug)]
+pub struct Duration(pub String);
+
+#[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339#appendix-A")]
+impl ScalarType for Duration {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(Self(text)),
+            _ => Err("expected an ISO 8601 duration".into()),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// Any JSON value, as the source holds it.
+#[derive(Clone, Debug)]
+pub struct Json(pub serde_json::Value);
+
+#[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
+impl ScalarType for Json {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        Ok(Self(value.into_json()?))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from_json(self.0.clone()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,257 @@
+//! BrainSTEM: laboratory animals.
+//!
+//! Paths are `/api/{portal}/{app}/{model}/`, always with the trailing slash. Lists are paged by `limit` and `offset`, on
+//! older servers by `page` and `per_page`: both are sent, chosen so that they mean the same stretch, and what came decides.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use reqwest::header::HeaderValue;
+use secrecy::ExposeSecret as _;
+use url::Url;
+
+use super::{
+    CredentialId, Fault, SourceError, Traffic, accept,
+    client::{Bounds, Request, UpstreamClient},
+    paging::{MAX_PAGE, Page, Weighed, covering_page, window},
+};
+use crate::{
+    config::{self, AuthScheme, Generation, Limits, Portal},
+    domain::{Id, Source},
+};
+
+mod answer;
+mod model;
+mod wire;
+
+pub use model::{Model, Related};
+
+/// Ids in one batch: about 70 fit into the request line of a real server.
+pub const MAX_BATCH: usize = 50;
+/// The longest request line that a real server (gunicorn) takes, in bytes.
+const REQUEST_LINE: usize = 4_094;
+
+/// The client of one BrainSTEM server.
+pub struct BrainStem {
+    client: UpstreamClient,
+    base: Url,
+    portal: Portal,
+    generation: Generation,
+    authorization: Option<HeaderValue>,
+    credential: CredentialId,
+    traffic: Arc<Traffic>,
+    /// The largest page that the server was seen to give.
+    page_cap: AtomicU64,
+}
+
+/// Which records of a list, in which order, and what comes along.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ListQuery {
+    /// Parameter and value: `filter{name}`, `wt-1`.
+    pub filters: Vec<(&'static str, String)>,
+    /// Related records to bring along: `projects.*`.
+    pub include: Vec<&'static str>,
+}
+
+/// One page, and the related records that came with it.
+#[derive(Debug)]
+pub struct Listed<T> {
+    pub page: Page<T>,
+    pub related: Related,
+}
+
+/// The records of one batch of ids.
+pub type Batch<T> = HashMap<Id<T>, Result<Option<Weighed<T>>, SourceError>>;
+
+impl BrainStem {
+    /// Prepares the client; makes no request.
+    pub fn new(config: &config::BrainStem, limits: &Limits) -> anyhow::Result<Self> {
+        let token = config.token.as_ref().map(|token| token.expose_secret());
+        let scheme = match config.auth_scheme {
+            AuthScheme::Bearer => "Bearer",
+            AuthScheme::Token => "Token",
+        };
+        let authorization = token.map(|token| authorization(scheme, token)).transpose();
+        let traffic = Arc::new(Traffic::default());
+        let bounds = Bounds {
+            timeout: config.timeout,
+            max_bytes: limits.upstream_bytes,
+            concurrency: limits.upstream_concurrency,
+        };
+        Ok(Self {
+            client: UpstreamClient::new(Source::BrainStem, &config.url, &bounds, Arc::clone(&traffic))?,
+            base: config.url.clone(),
+            portal: config.portal,
+            generation: config.generation,
+            authorization: authorization.context("BRAINSTEM_TOKEN holds characters that no HTTP header can")?,
+            credential: CredentialId::of(
+                Source::BrainStem,
+                &[portal_segment(config.portal), token.unwrap_or_default()],
+            ),
+            traffic,
+            page_cap: AtomicU64::new(MAX_PAGE),
+        })
+    }
+
+    /// What the gateway itself is allowed to see.
+    pub fn credential(&self) -> CredentialId {
+        self.credential
+    }
+
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Whether this server has such records at all.
+    pub fn serves<T: Model>(&self) -> bool {
+        T::endpoint(self.generation).is_some()
+    }
+
+    /// A page that holds the record at `at`, and as many as it can of the `count` from there on.
+    pub async fn page<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<Listed<T>, SourceError> {
+        let (url, start, limit) = self.page_url::<T>(query, at, count)?;
+        // A list that is not there: the path is wrong or the portal lacks it. Not the same as an empty one.
+        let body = self.get(url).await?.ok_or_else(|| error(Fault::Status(404)))?;
+        let listed = answer::list(&body, self.generation, start, limit).map_err(|why| error(Fault::Invalid(why)))?;
+        if let Some(per_page) = listed.per_page
+            && (1..limit).contains(&per_page)
+        {
+            self.page_cap.store(per_page, Ordering::Relaxed);
+        }
+        Ok(listed.listed)
+    }
+
+    /// The URL that [`page`](Self::page) would ask: a read's identity.
+    pub fn page_identity<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<String, SourceError> {
+        self.page_url::<T>(query, at, count).map(|(url, ..)| url.to_string())
+    }
+
+    /// Cuts ids into batches that fit into a request line each.
+    pub fn batches<T: Model>(&self, ids: Vec<Id<T>>) -> Vec<Vec<Id<T>>> {
+        const PARAMETER: usize = "filter%7Bid.in%7D=&".len() + 36;
+        const REST: usize = "GET ? HTTP/1.1\r\n".len() + "sort%5B%5D=id&limit=50&offset=50&page=50&per_page=50".len();
+        let path = self.url::<T>(None).map_or(0, |url| url.path().len());
+        let fitting = REQUEST_LINE.saturating_sub(REST + path) / PARAMETER;
+        ids.chunks(fitting.clamp(1, MAX_BATCH)).map(<[_]>::to_vec).collect()
+    }
+
+    /// The records of one of [`batches`](Self::batches). An id that the answer leaves out is not there, or not visible.
+    pub async fn batch<T: Model>(&self, ids: &[Id<T>]) -> Result<(Batch<T>, Related), SourceError> {
+        // Without any id the server would filter nothing and give everything.
+        match ids {
+            [] => Ok((Batch::new(), Related::default())),
+            [id] => {
+                let (record, related) = self.record(*id).await?;
+                Ok((Batch::from([(*id, Ok(record))]), related))
+            }
+            _ => self.many(ids).await,
+        }
+    }
+
+    async fn many<T: Model>(&self, ids: &[Id<T>]) -> Result<(Batch<T>, Related), SourceError> {
+        let filters = ids.iter().map(|id| ("filter{id.in}", id.uuid().to_string())).collect();
+        let query = &ListQuery { filters, include: Vec::new() };
+        let related = &Mutex::new(Related::default());
+        // Pages that are smaller than the batch: read on until every id came or the list ended.
+        let read = window(Source::BrainStem, 0, ids.len() as u64, |at, count| async move {
+            let listed = self.page::<T>(query, at, count).await?;
+            related.lock().unwrap_or_else(PoisonError::into_inner).append(listed.related);
+            Ok(Arc::new(listed.page))
+        });
+        let window = read.await?;
+        let mut found: HashMap<_, _> = window.items.into_iter().map(|(_, item)| (item.record.id(), item)).collect();
+        let absent = || match window.unreadable {
+            0 => Ok(None),
+            _ => Err(error(Fault::Invalid("a record in it has no readable id"))),
+        };
+        let batch = ids.iter().map(|id| (*id, found.remove(id).map_or_else(absent, |item| Ok(Some(item))))).collect();
+        let related = std::mem::take(&mut *related.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok((batch, related))
+    }
+
+    /// One record by its own URL.
+    async fn record<T: Model>(&self, id: Id<T>) -> Result<(Option<Weighed<T>>, Related), SourceError> {
+        let Some(body) = self.get(self.url::<T>(Some(id))?).await? else {
+            return Ok((None, Related::default()));
+        };
+        let (record, related) = answer::one::<T>(&body, self.generation).map_err(|why| error(Fault::Invalid(why)))?;
+        if record.record.id() == id {
+            Ok((Some(record), related))
+        } else {
+            Err(error(Fault::Invalid("it is another record than the one asked for")))
+        }
+    }
+
+    async fn get(&self, url: Url) -> Result<Option<Bytes>, SourceError> {
+        let answer = self.client.send(&Request::get(url, self.authorization.clone())).await?;
+        accept(answer).map_err(error)
+    }
+
+    /// The list's URL, where the page starts, and how many records it is asked for.
+    fn page_url<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<(Url, u64, u64), SourceError> {
+        let (page, limit) = covering_page(at, count, self.page_cap.load(Ordering::Relaxed));
+        let start = (page - 1) * limit;
+        let mut url = self.url::<T>(None)?;
+        let mut pairs = url.query_pairs_mut();
+        for (parameter, value) in &query.filters {
+            pairs.append_pair(parameter, value);
+        }
+        for include in &query.include {
+            pairs.append_pair("include[]", include);
+        }
+        // A batch is matched by id, so that any order that holds still will do.
+        let by_id = query.filters.first().is_some_and(|(parameter, _)| *parameter == "filter{id.in}");
+        for field in T::SORT.iter().filter(|field| !by_id || **field == "id") {
+            pairs.append_pair("sort[]", field);
+        }
+        for (parameter, value) in [("limit", limit), ("offset", start), ("page", page), ("per_page", limit)] {
+            pairs.append_pair(parameter, &value.to_string());
+        }
+        drop(pairs);
+        Ok((url, start, limit))
+    }
+
+    fn url<T: Model>(&self, id: Option<Id<T>>) -> Result<Url, SourceError> {
+        let endpoint = T::endpoint(self.generation).ok_or_else(|| error(Fault::Status(404)))?;
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", portal_segment(self.portal), endpoint.app, endpoint.model]);
+            if let Some(id) = id {
+                segments.push(&id.uuid().to_string());
+            }
+            // Without the trailing slash the server redirects.
+            segments.push("");
+        }
+        Ok(url)
+    }
+}
+
+fn portal_segment(portal: Portal) -> &'static str {
+    match portal {
+        Portal::Private => "private",
+        Portal::Public => "public",
+        Portal::Super => "super",
+    }
+}
+
+fn error(fault: Fault) -> SourceError {
+    SourceError { of: Source::BrainStem, fault }
+}
+
+/// An `Authorization` header that reqwest's own logging leaves out.
+fn authorization(scheme: &str, token: &str) -> Result<HeaderValue, reqwest::header::InvalidHeaderValue> {
+    let mut value = HeaderValue::try_from(format!("{scheme} {token}"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,184 @@
+//! Sending: the only place that uses reqwest.
+//!
+//! Every request has a time limit and every answer a size limit; redirects are never followed; a source has a bounded
+//! number of requests in flight. Does not know what an answer means.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{
+    Client, Method, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    redirect::Policy,
+};
+use tokio::sync::Semaphore;
+use url::Url;
+
+use super::{Fault, SourceError, Traffic};
+use crate::domain::Source;
+
+/// An upstream may close a connection after it was idle for 2 s (gunicorn's default); ours are given up before.
+const IDLE: Duration = Duration::from_millis(1_500);
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How a source is talked to.
+pub(super) struct UpstreamClient {
+    source: Source,
+    /// Reads.
+    pooled: Client,
+    /// Writes, and reads whose reused connection turned out to be closed: a connection of their own.
+    fresh: Client,
+    permits: Semaphore,
+    timeout: Duration,
+    max_bytes: usize,
+    traffic: Arc<Traffic>,
+}
+
+/// What bounds the talk with a source.
+pub(super) struct Bounds {
+    pub(super) timeout: Duration,
+    pub(super) max_bytes: usize,
+    pub(super) concurrency: usize,
+}
+
+/// One request.
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) authorization: Option<HeaderValue>,
+    pub(super) body: Option<Vec<u8>>,
+}
+
+impl Request {
+    pub(super) fn get(url: Url, authorization: Option<HeaderValue>) -> Self {
+        Self { method: Method::GET, url, authorization, body: None }
+    }
+}
+
+/// An answer of any status, read to its end.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Bytes,
+}
+
+impl UpstreamClient {
+    /// # Errors
+    ///
+    /// For an https URL on a machine without root certificates.
+    pub(super) fn new(source: Source, url: &Url, bounds: &Bounds, traffic: Arc<Traffic>) -> anyhow::Result<Self> {
+        Ok(Self {
+            source,
+            pooled: build(url, usize::MAX)?,
+            fresh: build(url, 0)?,
+            permits: Semaphore::new(bounds.concurrency),
+            timeout: bounds.timeout,
+            max_bytes: bounds.max_bytes,
+            traffic,
+        })
+    }
+
+    /// Sends and reads the answer, all within the source's time limit, waiting for a free place included.
+    pub(super) async fn send(&self, request: &Request) -> Result<Answer, SourceError> {
+        let started = Instant::now();
+        let sent = tokio::time::timeout(self.timeout, self.send_unbounded(request));
+        let outcome = match sent.await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(self.error(Fault::Timeout)),
+        };
+        self.traffic.record(&outcome, started.elapsed());
+        outcome
+    }
+
+    async fn send_unbounded(&self, request: &Request) -> Result<Answer, SourceError> {
+        let closed = |_| self.error(Fault::Unreachable("the gateway is stopping"));
+        let _permit = self.permits.acquire().await.map_err(closed)?;
+        let is_read = request.method == Method::GET;
+        let client = if is_read { &self.pooled } else { &self.fresh };
+        let mut sent = self.execute(client, request).await;
+        if is_read && sent.as_ref().is_err_and(was_closed_before_an_answer) {
+            sent = self.execute(&self.fresh, request).await;
+        }
+        let mut response = sent.map_err(|error| self.error(fault(&error)))?;
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.error(fault(&error)))? {
+            if body.len() + chunk.len() > self.max_bytes {
+                return Err(self.error(Fault::Invalid("the answer is larger than LIMITS_UPSTREAM_BYTES")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status: response.status(), retry_after, body: body.freeze() })
+    }
+
+    async fn execute(&self, client: &Client, request: &Request) -> reqwest::Result<reqwest::Response> {
+        // Without it, servers built on Django REST framework may answer with HTML.
+        let mut builder =
+            client.request(request.method.clone(), request.url.clone()).header(ACCEPT, "application/json");
+        if let Some(authorization) = &request.authorization {
+            builder = builder.header(AUTHORIZATION, authorization);
+        }
+        if let Some(body) = &request.body {
+            builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        builder.send().await
+    }
+
+    fn error(&self, fault: Fault) -> SourceError {
+        SourceError { of: self.source, fault }
+    }
+}
+
+fn build(url: &Url, idle_connections: usize) -> anyhow::Result<Client> {
+    let builder = Client::builder()
+        .user_agent(concat!("subject-gateway/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .no_proxy()
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(idle_connections);
+    let provider = rustls::crypto::ring::default_provider();
+    let builder = if url.scheme() == "https" {
+        // Already installed by another client of this process: the same one.
+        provider.install_default().ok();
+        builder.tls_backend_rustls().https_only(true)
+    } else {
+        // Without TLS no root certificates have to be there.
+        let roots = rustls::RootCertStore::empty();
+        let unused = rustls::ClientConfig::builder_with_provider(provider.into())
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        builder.tls_backend_preconfigured(unused)
+    };
+    builder.build().map_err(|error| {
+        anyhow::Error::new(error.without_url())
+            .context("TLS can't be set up; are root certificates (ca-certificates) installed?")
+    })
+}
+
+/// The upstream had closed the connection while it lay idle: nothing of the answer had come, so a read may go again.
+fn was_closed_before_an_answer(error: &reqwest::Error) -> bool {
+    error.is_request() && !error.is_connect() && !error.is_timeout()
+}
+
+/// Neither the URL nor the text of the error, which may hold it, goes on from here.
+fn fault(error: &reqwest::Error) -> Fault {
+    if error.is_timeout() {
+        Fault::Timeout
+    } else if error.is_connect() {
+        Fault::Unreachable("no connection could be made")
+    } else if error.is_decode() {
+        Fault::Invalid("the answer's encoding is broken")
+    } else {
+        Fault::Unreachable("the connection broke before the answer was whole")
+    }
+}
+
+/// Seconds; the other form, an HTTP date, is not used by the upstreams' framework.
+fn retry_after(value: &HeaderValue) -> Option<Duration> {
+    value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}

@@ -1,0 +1,267 @@
+//! Haut.AI SaaS: people whose skin is imaged.
+//!
+//! Everything lies under `/api/v1/companies/{company}/datasets/{dataset}/`; lists are paged by `page` and `page_size`.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+use url::Url;
+use uuid::Uuid;
+
+use super::{
+    CredentialId, Fault, SourceError, Traffic, accept,
+    client::{Answer, Bounds, UpstreamClient},
+    paging::{MAX_PAGE, Page, Weighed, covering_page, window},
+    wire::{Whole, record},
+};
+use crate::{
+    config::{self, Limits},
+    domain::{BiologicalSex, Dataset, DatasetId, HautAiSubjectId, Source, Subject},
+};
+
+mod access;
+mod wire;
+
+use access::Access;
+
+/// The client of Haut.AI.
+pub struct HautAi {
+    client: UpstreamClient,
+    base: Url,
+    access: Access,
+    company: Option<Uuid>,
+    datasets: Option<Vec<Uuid>>,
+    sexes_path: String,
+    credential: CredentialId,
+    traffic: Arc<Traffic>,
+    /// The largest page that the server was seen to give.
+    page_cap: AtomicU64,
+    /// GET of one subject is inferred, not documented: the server said that it does not have it.
+    lacks_detail: AtomicBool,
+}
+
+/// What asking for one subject gave.
+pub enum Detail {
+    There(Weighed<Subject>),
+    Absent,
+    /// The server has no such request: the subject has to be found by listing its dataset.
+    NotServed,
+}
+
+#[derive(Deserialize)]
+struct ListAnswer<'a> {
+    #[serde(default)]
+    count: Whole,
+    #[serde(default, borrow)]
+    next: Option<&'a RawValue>,
+    #[serde(borrow)]
+    results: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct DetailMessage {
+    #[serde(default)]
+    detail: String,
+}
+
+impl HautAi {
+    /// Prepares the client; makes no request.
+    pub fn new(config: &config::HautAi, limits: &Limits) -> anyhow::Result<Self> {
+        let traffic = Arc::new(Traffic::default());
+        let bounds = Bounds {
+            timeout: config.timeout,
+            max_bytes: limits.upstream_bytes,
+            concurrency: limits.upstream_concurrency,
+        };
+        Ok(Self {
+            client: UpstreamClient::new(Source::HautAi, &config.url, &bounds, Arc::clone(&traffic))?,
+            base: config.url.clone(),
+            access: Access::new(config)?,
+            company: config.company_id,
+            datasets: config.dataset_ids.clone(),
+            sexes_path: config.biological_sexes_path.clone(),
+            credential: access::credential(config),
+            traffic,
+            page_cap: AtomicU64::new(MAX_PAGE),
+            lacks_detail: AtomicBool::new(false),
+        })
+    }
+
+    /// What the gateway itself is allowed to see.
+    pub fn credential(&self) -> CredentialId {
+        self.credential
+    }
+
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// The company whose records these are: configured, or told by the login.
+    pub async fn company(&self) -> Result<Uuid, SourceError> {
+        match self.company {
+            Some(company) => Ok(company),
+            None => self.access.company(self).await,
+        }
+    }
+
+    /// The datasets to keep to; `None`: every dataset of the company.
+    pub fn configured_datasets(&self) -> Option<&[Uuid]> {
+        self.datasets.as_deref()
+    }
+
+    /// Whether an id lies within the company and the datasets that the gateway was configured for. One that does not
+    /// reads as not there, and no request is made for it.
+    pub async fn covers(&self, id: DatasetId) -> Result<bool, SourceError> {
+        let configured = self.datasets.as_ref().is_none_or(|datasets| datasets.contains(&id.dataset));
+        Ok(configured && self.company().await? == id.company)
+    }
+
+    /// The company's datasets, in the order of the configuration or else the server's.
+    pub async fn datasets(&self) -> Result<Vec<Dataset>, SourceError> {
+        let company = self.company().await?;
+        let read = window(Source::HautAi, 0, u64::from(u32::MAX), |at, count| async move {
+            let url = self.url(&["companies", &company.to_string(), "datasets"]);
+            let page = self.page(url, at, count, |json| wire::dataset(record(json).ok()?, company)).await?;
+            Ok(Arc::new(page))
+        });
+        let found: Vec<Dataset> = read.await?.items.into_iter().map(|(_, item)| (*item.record).clone()).collect();
+        let Some(configured) = &self.datasets else {
+            return Ok(found);
+        };
+        let listed = |dataset: &Uuid| found.iter().find(|found| found.id.dataset == *dataset).cloned();
+        Ok(configured.iter().filter_map(listed).collect())
+    }
+
+    /// A page that holds the subject at `at` of a dataset, and as many as it can of the `count` from there on.
+    pub async fn subjects(&self, dataset: DatasetId, at: u64, count: u64) -> Result<Page<Subject>, SourceError> {
+        let url = self.subjects_url(dataset, None);
+        self.page(url, at, count, |json| wire::subject(record(json).ok()?, dataset)).await
+    }
+
+    /// What makes one read of [`subjects`](Self::subjects) the same as another.
+    pub fn subjects_identity(&self, dataset: DatasetId, at: u64, count: u64) -> String {
+        let (page, size) = covering_page(at, count, self.page_cap.load(Ordering::Relaxed));
+        format!("{}?page={page}&page_size={size}", self.subjects_url(dataset, None))
+    }
+
+    /// One subject by its own URL.
+    pub async fn subject(&self, id: HautAiSubjectId) -> Result<Detail, SourceError> {
+        if self.lacks_detail.load(Ordering::Relaxed) {
+            return Ok(Detail::NotServed);
+        }
+        let answer = self.send(&self.subjects_url(id.dataset_id(), Some(id.subject))).await?;
+        if answer.status.as_u16() == 405 {
+            self.lacks_detail.store(true, Ordering::Relaxed);
+            return Ok(Detail::NotServed);
+        }
+        let Some(body) = accept(answer).map_err(error)? else {
+            return Ok(Detail::Absent);
+        };
+        let text = std::str::from_utf8(&body).map_err(|_| error(Fault::Invalid("it is not UTF-8")))?;
+        let read = record(text).ok().and_then(|wire| wire::subject(wire, id.dataset_id()));
+        match read {
+            Some(subject) if subject.source_id() == id.subject => Ok(Detail::There(Weighed::new(subject, text.len()))),
+            Some(_) => Err(error(Fault::Invalid("it is another record than the one asked for"))),
+            None => Err(error(Fault::Invalid("its record has no readable id"))),
+        }
+    }
+
+    /// The dictionary of biological sexes; `None` where the server has none at the configured path, which is not
+    /// documented.
+    pub async fn biological_sexes(&self) -> Result<Option<Vec<BiologicalSex>>, SourceError> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{}", self.base.path(), self.sexes_path.trim_start_matches('/')));
+        let Some(body) = accept(self.send(&url).await?).map_err(error)? else {
+            return Ok(None);
+        };
+        // A bare list, or one page that is not told to be paged.
+        let entries: Vec<&RawValue> = serde_json::from_slice(&body)
+            .or_else(|_| serde_json::from_slice::<ListAnswer<'_>>(&body).map(|answer| answer.results))
+            .map_err(|_| error(Fault::Invalid("the dictionary is no list")))?;
+        Ok(Some(entries.iter().filter_map(|entry| wire::biological_sex(record(entry.get()).ok()?)).collect()))
+    }
+
+    /// One page of any list.
+    async fn page<T>(
+        &self,
+        mut url: Url,
+        at: u64,
+        count: u64,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Page<T>, SourceError> {
+        let (number, size) = covering_page(at, count, self.page_cap.load(Ordering::Relaxed));
+        let start = (number - 1) * size;
+        url.query_pairs_mut().append_pair("page", &number.to_string()).append_pair("page_size", &size.to_string());
+        let answer = self.send(&url).await?;
+        if answer.status.as_u16() == 404 && number > 1 && is_past_the_end(&answer.body) {
+            return Ok(Page::nothing_at(start));
+        }
+        let body = accept(answer).map_err(error)?.ok_or_else(|| error(Fault::Status(404)))?;
+        let list: ListAnswer<'_> = parse(&body, "it is no list of records")?;
+        let items: Vec<_> = list.results.iter().map(|json| weigh(read(json.get()), json.get().len())).collect();
+        let came = items.len() as u64;
+        let follows = list.next.is_some_and(|next| next.get() != "null");
+        if follows && (1..size).contains(&came) {
+            // The server cuts pages without a word: from now on its own size is asked for.
+            self.page_cap.store(came, Ordering::Relaxed);
+            // Its pages are numbered by that size, so this one stands elsewhere than was thought.
+            return Ok(Page { start: (number - 1) * came, items, total: total(list.count), is_last: false });
+        }
+        Ok(Page { start, items, total: total(list.count), is_last: !follows })
+    }
+
+    async fn send(&self, url: &Url) -> Result<Answer, SourceError> {
+        self.access.send(self, url).await
+    }
+
+    fn subjects_url(&self, dataset: DatasetId, subject: Option<Uuid>) -> Url {
+        let DatasetId { company, dataset } = dataset;
+        let (company, dataset) = (company.to_string(), dataset.to_string());
+        let mut path = vec!["companies", &company, "datasets", &dataset, "subjects"];
+        let subject = subject.map(|subject| subject.to_string());
+        path.extend(subject.as_deref());
+        self.url(&path)
+    }
+
+    /// Below `/api/v1/`, with the trailing slash, without which the server redirects.
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "v1"]).extend(path).push("");
+        }
+        url
+    }
+}
+
+fn weigh<T>(record: Option<T>, bytes: usize) -> Option<Weighed<T>> {
+    if record.is_none() {
+        tracing::warn!(source = "HAUT_AI", bytes, "a record without a readable id was left out");
+    }
+    record.map(|record| Weighed::new(record, bytes))
+}
+
+fn total(Whole(count): Whole) -> Option<u64> {
+    count.and_then(|count| u64::try_from(count).ok())
+}
+
+/// DRF tells a page past the end from a list that is not there by its words alone.
+fn is_past_the_end(body: &Bytes) -> bool {
+    serde_json::from_slice::<DetailMessage>(body).is_ok_and(|message| message.detail.starts_with("Invalid page"))
+}
+
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], why: &'static str) -> Result<T, SourceError> {
+    serde_json::from_slice(body).map_err(|_| error(Fault::Invalid(why)))
+}
+
+fn parse_owned<T: DeserializeOwned>(body: &[u8], why: &'static str) -> Result<T, SourceError> {
+    serde_json::from_slice(body).map_err(|_| error(Fault::Invalid(why)))
+}
+
+fn error(fault: Fault) -> SourceError {
+    SourceError { of: Source::HautAi, fault }
+}

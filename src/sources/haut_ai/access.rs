@@ -1,0 +1,231 @@
+//! Showing Haut.AI who asks: a private token, or a login whose token is shared and renewed.
+//!
+//! Logging in often is rate limited, so one flight at a time does it, everybody uses its token, it is renewed before it
+//! expires, and a login that failed is not tried again at once.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use reqwest::{Method, header::HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use tokio::{sync::Mutex, time::Instant};
+use url::Url;
+use uuid::Uuid;
+
+use super::{HautAi, error, parse_owned};
+use crate::{
+    config::{self, HautAiAccess},
+    domain::Source,
+    sources::{
+        CredentialId, Fault, SourceError, accept,
+        client::{Answer, Request},
+        wire::Text,
+    },
+};
+
+/// How long a refused login is not repeated, unless the server names a time of its own.
+const LOGIN_PAUSE: Duration = Duration::from_secs(10);
+
+pub(super) enum Access {
+    Token(HeaderValue),
+    Login(Box<Login>),
+}
+
+pub(super) struct Login {
+    username: SecretString,
+    password: SecretString,
+    refresh_after: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    session: Option<Session>,
+    refused: Option<(Instant, SourceError)>,
+}
+
+struct Session {
+    authorization: HeaderValue,
+    refresh_token: Option<SecretString>,
+    company: Option<Uuid>,
+    renew_at: Instant,
+}
+
+/// The documented answer names the token twice; which of the two stays is not said.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Tokens {
+    access_token: Text,
+    token_access: Text,
+    access: Text,
+    refresh_token: Text,
+    company_id: Text,
+}
+
+pub(super) fn credential(config: &config::HautAi) -> CredentialId {
+    match &config.access {
+        HautAiAccess::Token(token) => CredentialId::of(Source::HautAi, &[token.expose_secret()]),
+        HautAiAccess::Login { username, password } => {
+            CredentialId::of(Source::HautAi, &[username.expose_secret(), password.expose_secret()])
+        }
+    }
+}
+
+impl Access {
+    pub(super) fn new(config: &config::HautAi) -> anyhow::Result<Self> {
+        Ok(match &config.access {
+            HautAiAccess::Token(token) => Self::Token(
+                bearer(token.expose_secret()).context("HAUT_AI_TOKEN holds characters that no HTTP header can")?,
+            ),
+            HautAiAccess::Login { username, password } => Self::Login(Box::new(Login {
+                username: username.clone(),
+                password: password.clone(),
+                refresh_after: config.refresh_after,
+                state: Mutex::default(),
+            })),
+        })
+    }
+
+    /// The company that the login belongs to.
+    pub(super) async fn company(&self, source: &HautAi) -> Result<Uuid, SourceError> {
+        let told = match self {
+            Self::Token(_) => None,
+            Self::Login(login) => login.session(source, None, |session| session.company).await?,
+        };
+        told.ok_or_else(|| error(Fault::Invalid("the login names no company; set HAUT_AI_COMPANY_ID")))
+    }
+
+    /// Sends a read. A 401 under a login means that the token has expired early: one new login, one more try.
+    pub(super) async fn send(&self, source: &HautAi, url: &Url) -> Result<Answer, SourceError> {
+        let login = match self {
+            Self::Token(token) => {
+                return source.client.send(&Request::get(url.clone(), Some(token.clone()))).await;
+            }
+            Self::Login(login) => login,
+        };
+        let token = login.session(source, None, |session| session.authorization.clone()).await?;
+        let answer = source.client.send(&Request::get(url.clone(), Some(token.clone()))).await?;
+        if answer.status.as_u16() != 401 {
+            return Ok(answer);
+        }
+        let token = login.session(source, Some(&token), |session| session.authorization.clone()).await?;
+        source.client.send(&Request::get(url.clone(), Some(token))).await
+    }
+}
+
+impl Login {
+    /// What `take` wants of the session, which is renewed first where it is too old, or is still the `rejected` one.
+    /// The lock is held meanwhile: whoever comes then waits and finds the new session.
+    async fn session<T>(
+        &self,
+        source: &HautAi,
+        rejected: Option<&HeaderValue>,
+        take: impl Fn(&Session) -> T,
+    ) -> Result<T, SourceError> {
+        let mut state = self.state.lock().await;
+        let mut refresh_token = None;
+        if let Some(session) = &state.session {
+            let is_rejected = rejected == Some(&session.authorization);
+            if !is_rejected && Instant::now() < session.renew_at {
+                return Ok(take(session));
+            }
+            refresh_token = session.refresh_token.clone().filter(|_| !is_rejected);
+        }
+        if let Some((until, refusal)) = &state.refused
+            && Instant::now() < *until
+        {
+            return Err(refusal.clone());
+        }
+        match self.renew(source, refresh_token, &state).await {
+            Ok(session) => {
+                let taken = take(&session);
+                *state = State { session: Some(session), refused: None };
+                Ok(taken)
+            }
+            Err(failure) => {
+                if let Some(pause) = pause(&failure) {
+                    state.refused = Some((Instant::now() + pause, failure.clone()));
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// By the refresh token where there is one, else, or where that is refused, by a login.
+    async fn renew(
+        &self,
+        source: &HautAi,
+        refresh_token: Option<SecretString>,
+        state: &State,
+    ) -> Result<Session, SourceError> {
+        if let Some(refresh_token) = refresh_token {
+            let body = serde_json::json!({ "refresh_token": refresh_token.expose_secret() });
+            match self.ask(source, "refresh", &body).await {
+                Ok(tokens) => {
+                    let company = state.session.as_ref().and_then(|session| session.company);
+                    return self.open(tokens, Some(refresh_token), company);
+                }
+                Err(error) => {
+                    tracing::info!(%error, "the Haut.AI token could not be refreshed: logging in")
+                }
+            }
+        }
+        let body = serde_json::json!({
+            "username": self.username.expose_secret(),
+            "password": self.password.expose_secret(),
+        });
+        let tokens = self.ask(source, "login", &body).await?;
+        self.open(tokens, None, None)
+    }
+
+    async fn ask(&self, source: &HautAi, call: &str, body: &serde_json::Value) -> Result<Tokens, SourceError> {
+        let request = Request {
+            method: Method::POST,
+            url: source.url(&["auth", call]),
+            authorization: None,
+            body: Some(body.to_string().into_bytes()),
+        };
+        let answer = source.client.send(&request).await?;
+        let refused = |why| Err(error(Fault::Refused { status: answer.status.as_u16(), why }));
+        match answer.status.as_u16() {
+            400 => return refused("the login was refused; multi-factor authentication may be on"),
+            401 | 403 => return refused("the login was refused; check username and password"),
+            _ => {}
+        }
+        let body = accept(answer).map_err(error)?.ok_or_else(|| error(Fault::Status(404)))?;
+        parse_owned(&body, "the login's answer is no JSON object")
+    }
+
+    fn open(
+        &self,
+        tokens: Tokens,
+        refresh: Option<SecretString>,
+        company: Option<Uuid>,
+    ) -> Result<Session, SourceError> {
+        let no_token = || error(Fault::Invalid("the login's answer holds no access token"));
+        let token = [tokens.access_token.0, tokens.token_access.0, tokens.access.0].into_iter().flatten().next();
+        Ok(Session {
+            authorization: bearer(&token.ok_or_else(no_token)?).map_err(|_| no_token())?,
+            refresh_token: tokens.refresh_token.0.map(SecretString::from).or(refresh),
+            company: tokens.company_id.0.and_then(|id| Uuid::try_parse(&id).ok()).or(company),
+            renew_at: Instant::now() + self.refresh_after,
+        })
+    }
+}
+
+/// A refusal stays one for a while; a server that could not be reached may be back at once.
+fn pause(failure: &SourceError) -> Option<Duration> {
+    match failure.fault {
+        Fault::RateLimited { retry_after } => Some(retry_after.unwrap_or(LOGIN_PAUSE)),
+        Fault::Refused { .. } | Fault::Status(_) | Fault::Invalid(_) => Some(LOGIN_PAUSE),
+        Fault::Timeout | Fault::Unreachable(_) | Fault::Unready { .. } => None,
+    }
+}
+
+/// An `Authorization` header that reqwest's own logging leaves out.
+fn bearer(token: &str) -> Result<HeaderValue, reqwest::header::InvalidHeaderValue> {
+    let mut value = HeaderValue::try_from(format!("Bearer {token}"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

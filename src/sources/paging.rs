@@ -1,0 +1,174 @@
+//! Reading a stretch of a list, whatever pages its server cuts it into.
+
+use std::{future::Future, sync::Arc};
+
+use super::{Fault, SourceError};
+use crate::domain::Source;
+
+/// No server gives more records at once.
+pub const MAX_PAGE: u64 = 100;
+
+/// A record, shared, with the bytes that its JSON took: what a cache counts.
+#[derive(Debug)]
+pub struct Weighed<T> {
+    pub record: Arc<T>,
+    pub bytes: u32,
+}
+
+impl<T> Weighed<T> {
+    pub(super) fn new(record: T, json_bytes: usize) -> Self {
+        // The parsed record is larger than its JSON where that is short, and about as large where it is long.
+        let bytes = size_of::<T>() + json_bytes;
+        Self { record: Arc::new(record), bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }
+    }
+}
+
+impl<T> Clone for Weighed<T> {
+    fn clone(&self) -> Self {
+        Self { record: Arc::clone(&self.record), bytes: self.bytes }
+    }
+}
+
+/// One page, as one request brought it.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// The first record's position in the list.
+    pub start: u64,
+    /// In the list's order; `None`: the record could not be read.
+    pub items: Vec<Option<Weighed<T>>>,
+    /// How many records the list has, where the server says so.
+    pub total: Option<u64>,
+    /// Nothing follows.
+    pub is_last: bool,
+}
+
+impl<T> Page<T> {
+    /// The end of a list.
+    pub fn nothing_at(start: u64) -> Self {
+        Self { start, items: Vec::new(), total: None, is_last: true }
+    }
+}
+
+/// A stretch of a list, put together from as many pages as it took.
+#[derive(Debug)]
+pub struct Window<T> {
+    /// Each record with its position in the list.
+    pub items: Vec<(u64, Weighed<T>)>,
+    /// Records in the stretch that could not be read.
+    pub unreadable: u64,
+    /// Where the stretch ends and the next one begins.
+    pub end: u64,
+    /// How many records the list has, where the server says so.
+    pub total: Option<u64>,
+    /// Nothing follows.
+    pub is_last: bool,
+}
+
+/// Which page of which size holds `count` records from `at` on: the smallest that holds them all, or, where none up to
+/// `cap` does, the one with the first of them. Pages count from 1.
+pub(super) fn covering_page(at: u64, count: u64, cap: u64) -> (u64, u64) {
+    let cap = cap.max(1);
+    let count = count.clamp(1, cap);
+    let size = (count..=cap).find(|size| at % size + count <= *size).unwrap_or(cap);
+    (at / size + 1, size)
+}
+
+/// Reads `count` records from `offset` on. `fetch(at, count)` brings a page that holds the record at `at`, where there
+/// is one, and as many as it can of those behind.
+///
+/// Ends for any server: each page must bring the walk on, or it is the last, or an error.
+pub async fn window<T, F, Fetched>(source: Source, offset: u64, count: u64, fetch: F) -> Result<Window<T>, SourceError>
+where
+    F: Fn(u64, u64) -> Fetched,
+    Fetched: Future<Output = Result<Arc<Page<T>>, SourceError>>,
+{
+    let stop = offset.saturating_add(count);
+    let mut window = Window { items: Vec::new(), unreadable: 0, end: offset, total: None, is_last: false };
+    let mut missed = false;
+    while window.end < stop {
+        let page = fetch(window.end, (stop - window.end).min(MAX_PAGE)).await?;
+        window.total = page.total.or(window.total);
+        let page_end = page.start + page.items.len() as u64;
+        if window.end < page.start || window.end >= page_end {
+            // Behind the last record; or the server cuts its pages to a size that it told only now: once more.
+            if page.is_last || page.items.is_empty() {
+                window.is_last = true;
+                break;
+            }
+            if std::mem::replace(&mut missed, true) {
+                return Err(SourceError { of: source, fault: Fault::Invalid("its pages do not follow each other") });
+            }
+            continue;
+        }
+        missed = false;
+        let from = usize::try_from(window.end - page.start).unwrap_or(usize::MAX);
+        for item in page.items.iter().skip(from) {
+            if window.end == stop {
+                return Ok(window);
+            }
+            match item {
+                Some(item) => window.items.push((window.end, item.clone())),
+                None => window.unreadable += 1,
+            }
+            window.end += 1;
+        }
+        window.is_last = page.is_last;
+        if page.is_last {
+            break;
+        }
+    }
+    Ok(window)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A server that pages by number and size.
+    async fn by_number(total: u64, cap: u64, tells_total: bool, at: u64, count: u64) -> Arc<Page<u64>> {
+        let (number, size) = covering_page(at, count, cap);
+        let start = (number - 1) * size;
+        let items: Vec<_> = (start..total.min(start + size)).map(|n| Some(Weighed::new(n, 0))).collect();
+        let is_last = if tells_total { start + items.len() as u64 >= total } else { (items.len() as u64) < size };
+        Arc::new(Page { start, items, total: tells_total.then_some(total), is_last })
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_is_the_stretch(total in 0..400u64, cap in 1..=100u64, offset in 0..450u64, count in 1..=300u64, tells in any::<bool>()) {
+            let read = window(Source::HautAi, offset, count, |at, count| async move {
+                Ok(by_number(total, cap, tells, at, count).await)
+            });
+            let window = futures::executor::block_on(read).unwrap();
+            let got: Vec<u64> = window.items.iter().map(|(_, item)| *item.record).collect();
+            let expected: Vec<u64> = (offset..total.min(offset.saturating_add(count))).collect();
+            prop_assert_eq!(&got, &expected);
+            prop_assert!(window.items.iter().all(|(at, item)| *at == *item.record));
+            if tells && offset < total && window.end < total {
+                prop_assert!(!window.is_last);
+            }
+        }
+
+        #[test]
+        fn a_covering_page_covers(at in 0..5_000u64, count in 1..=100u64, cap in 1..=100u64) {
+            let (number, size) = covering_page(at, count, cap);
+            let start = (number - 1) * size;
+            prop_assert!(size <= cap && start <= at && at < start + size);
+            if at == 0 && count <= cap {
+                prop_assert_eq!(size, count);
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_that_ignores_the_position_is_an_error_and_no_loop() {
+        let read = window(Source::BrainStem, 40, 20, |_, _| async {
+            let items = (0..20).map(|n| Some(Weighed::new(n, 0))).collect();
+            Ok(Arc::new(Page { start: 0, items, total: Some(100), is_last: false }))
+        });
+        let error = futures::executor::block_on(read).unwrap_err();
+        assert_eq!(error.fault, Fault::Invalid("its pages do not follow each other"));
+    }
+}
