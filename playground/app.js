@@ -20,40 +20,49 @@
     container.replaceChildren(notice);
   }
 
-  // The addresses of the files that did not arrive, or arrived and did not do what they are for.
-  function missingFiles() {
+  // The first file that did not arrive, or arrived and did not do what it is for. Those after it need it.
+  function missingFile() {
     const globals = { 'react.js': 'React', 'react-dom.js': 'ReactDOM', 'graphiql.js': 'GraphiQL' };
-    return [...document.querySelectorAll('[data-file]')]
-      .filter((element) =>
-        element.tagName === 'LINK' ? !element.sheet : !window[globals[element.dataset.file]],
-      )
-      .map((element) => element.href || element.src);
+    const isMissing = (element) =>
+      element.tagName === 'LINK' ? !element.sheet?.cssRules.length : !window[globals[element.dataset.file]];
+    const element = [...document.querySelectorAll('[data-file]')].find(isMissing);
+    return element && new URL(element.href ?? element.src);
   }
 
-  async function send(path, accept, params, headers, signal) {
-    let response;
-    try {
-      response = await fetch(new URL(path, document.baseURI), {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json', ...headers, Accept: accept },
-        body: JSON.stringify(params),
-        signal,
-      });
-    } catch (error) {
-      if (error.name === 'AbortError') throw error;
-      throw new Error('The gateway did not answer. Is it still running?', { cause: error });
-    }
-    return response;
+  function explain(missing) {
+    const reason =
+      missing.origin === location.origin
+        ? 'Reload the page. If that does not help, something between the browser and the gateway holds the file back.'
+        : `This gateway was built without the playground's files, so the browser needs to reach ${missing.host}.`;
+    fail('The playground is incomplete', [`This file did not load: ${missing.origin}${missing.pathname}`, reason]);
   }
 
-  // GraphQL errors are shown as they are, whatever the status; anything else that is not GraphQL is explained.
+  function send(path, accept, params, headers, signal) {
+    return fetch(new URL(path, document.baseURI), {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', ...headers, Accept: accept },
+      body: JSON.stringify(params),
+      signal,
+    });
+  }
+
+  // Returned, not thrown: GraphiQL shows a thrown error with its stack.
+  function problem(message) {
+    return { errors: [{ message }] };
+  }
+
+  function noAnswer(error) {
+    return problem(`The gateway did not answer (${error.message}). Is it still running?`);
+  }
+
+  // GraphQL errors are shown as they are, whatever the status; what is not GraphQL is explained.
   async function result(response) {
     const text = await response.text();
     try {
       return JSON.parse(text);
     } catch {
-      const what = `HTTP ${response.status} ${response.statusText}`.trim();
-      throw new Error(`The answer is not GraphQL (${what}): ${text.slice(0, 500) || 'it is empty'}`);
+      const status = `HTTP ${response.status} ${response.statusText}`.trim();
+      return problem(`The answer is not GraphQL (${status}): ${text.slice(0, 500) || 'it is empty'}`);
     }
   }
 
@@ -88,6 +97,8 @@
           if (event.name === 'next') yield JSON.parse(event.data);
         }
       }
+    } catch (error) {
+      yield noAnswer(error);
     } finally {
       stop.abort();
     }
@@ -104,18 +115,40 @@
   async function fetcher(params, options) {
     const headers = options?.headers ?? {};
     if (isSubscription(params, options?.documentAST)) return subscribe(params, headers);
-    return result(
-      await send('graphql', 'application/graphql-response+json, application/json', params, headers),
-    );
+    try {
+      const accept = 'application/graphql-response+json, application/json';
+      return await result(await send('graphql', accept, params, headers));
+    } catch (error) {
+      return noAnswer(error);
+    }
+  }
+
+  // The browser's storage, without the headers that GraphiQL's history would keep there: they carry tokens.
+  function storage() {
+    let local;
+    try {
+      local = window.localStorage;
+    } catch {
+      return null; // Forbidden by the browser's settings: nothing is remembered.
+    }
+    const withoutHeaders = (text) =>
+      JSON.stringify(JSON.parse(text), (key, value) => (key === 'headers' ? null : value));
+    const isHistory = (key) => key === 'graphiql:queries' || key === 'graphiql:favorites';
+    return {
+      get length() {
+        return local.length;
+      },
+      getItem: (key) => local.getItem(key),
+      setItem: (key, text) => local.setItem(key, isHistory(key) ? withoutHeaders(text) : text),
+      removeItem: (key) => local.removeItem(key),
+      clear: () => local.clear(),
+    };
   }
 
   function start() {
-    const missing = missingFiles();
-    if (missing.length > 0) {
-      fail('The playground could not be loaded', [
-        `Missing: ${missing.join(', ')}`,
-        'Reload the page. If that does not help, something between the browser and the server holds these files back.',
-      ]);
+    const missing = missingFile();
+    if (missing) {
+      explain(missing);
       return;
     }
     const { React, ReactDOM, GraphiQL } = window;
@@ -130,8 +163,9 @@
           defaultQuery: '# Ctrl-Space completes, Ctrl-Enter runs.\n\n',
           defaultEditorToolsVisibility: true,
           isHeadersEditorEnabled: true,
-          // Tokens stay out of the browser's storage.
+          // Tokens stay out of the browser's storage; the settings then offer no way to put them there.
           shouldPersistHeaders: false,
+          storage: storage(),
         },
         React.createElement(GraphiQL.Logo, null, 'subject-gateway'),
       ),

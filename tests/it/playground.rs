@@ -13,21 +13,21 @@ async fn get(path: &str, headers: &[(header::HeaderName, &str)]) -> (StatusCode,
         request = request.header(name, *value);
     }
     let response = playground::routes()
-        .oneshot(request.body(Body::empty()).unwrap())
+        .oneshot(request.body(Body::empty()).expect("a valid request"))
         .await
-        .unwrap();
+        .expect("routes do not fail");
     let (parts, body) = response.into_parts();
     (
         parts.status,
         parts.headers,
-        to_bytes(body, usize::MAX).await.unwrap(),
+        to_bytes(body, usize::MAX).await.expect("a body in memory"),
     )
 }
 
 async fn page() -> String {
     let (status, _, body) = get("/graphiql", &[]).await;
     assert_eq!(status, StatusCode::OK);
-    String::from_utf8(body.to_vec()).unwrap()
+    String::from_utf8(body.to_vec()).expect("HTML is UTF-8")
 }
 
 /// Every address in an attribute `href` or `src`.
@@ -35,7 +35,7 @@ fn addresses(html: &str) -> Vec<&str> {
     ["href=\"", "src=\""]
         .into_iter()
         .flat_map(|attribute| html.split(attribute).skip(1))
-        .map(|rest| rest.split('"').next().unwrap())
+        .filter_map(|rest| rest.split('"').next())
         .filter(|address| !address.starts_with("data:"))
         .collect()
 }
