@@ -1,1 +1,52 @@
-//! From a [`Config`](crate::config::Config) to a router: shared by `main`, tests and benches.
+//! From a [`Config`] to a router: shared by `main`, tests and benches.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+
+use crate::{
+    config::Config,
+    http::{self, Readiness},
+    cache::Sources,
+};
+
+/// The gateway without its socket.
+pub struct App {
+    service: Arc<http::Service>,
+    sources: Arc<Sources>,
+    readiness: Readiness,
+}
+
+impl App {
+    /// Puts the parts together; makes no request.
+    pub fn new(config: &Config) -> anyhow::Result<Self> {
+        let sources = Sources::new(config).context("the sources could not be prepared")?;
+        let readiness = Readiness::default();
+        let service = Arc::new(http::Service::new(
+            config,
+            Arc::clone(&sources),
+            readiness.clone(),
+        ));
+        Ok(Self {
+            service,
+            sources,
+            readiness,
+        })
+    }
+
+    /// Everything the gateway serves.
+    pub fn router(&self) -> Router {
+        http::router(&self.service)
+    }
+
+    /// The upstreams.
+    pub fn sources(&self) -> &Arc<Sources> {
+        &self.sources
+    }
+
+    /// Whether the gateway wants requests; for whoever shuts it down.
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.clone()
+    }
+}

@@ -1,10 +1,24 @@
-//! Configuration: the sole reader of files and environment.
+//! Configuration: the sole reader of files and environment. Knows nothing of what the values are used for.
+//!
+//! [`keys`] is the table of all keys; [`Input`] is where they are read from; every fault is found at once ([`Faults`]).
 
-use std::{net::SocketAddr, time::Duration};
+mod fault;
+mod file;
+pub mod keys;
+mod settings;
+mod typed;
+mod values;
+
+use std::{ffi::OsString, net::SocketAddr, time::Duration};
 
 use secrecy::SecretString;
 use url::Url;
 use uuid::Uuid;
+
+pub use self::{
+    fault::{Fault, Faults, Origin},
+    settings::Input,
+};
 
 /// Everything the gateway is told at its start.
 #[derive(Clone, Debug)]
@@ -18,15 +32,78 @@ pub struct Config {
     pub limits: Limits,
 }
 
+impl Config {
+    /// Reads and checks a configuration; at least one source has to be configured.
+    pub fn load(input: Input) -> Result<Self, Faults> {
+        typed::build(settings::Settings::gather(input))
+    }
+
+    /// Reads a configuration from these variables alone.
+    pub fn from_variables<'a>(
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Faults> {
+        let environment = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Self::load(Input {
+            environment,
+            ..Input::default()
+        })
+    }
+}
+
+/// The variables of this process, for [`Input::environment`].
+pub fn process_environment() -> Vec<(OsString, OsString)> {
+    std::env::vars_os().collect()
+}
+
 /// The server itself.
 #[derive(Clone, Debug)]
 pub struct Gateway {
     /// `GATEWAY_LISTEN`, default `127.0.0.1:8080`.
     pub listen: SocketAddr,
+    /// `GATEWAY_AUTH`, default `none`.
+    pub auth: Auth,
+    /// `GATEWAY_AUTH_NONE_ANYWHERE`, default false: may listen beyond loopback without asking callers who they are.
+    pub auth_none_anywhere: bool,
+    /// `GATEWAY_ALLOWED_HOSTS`, comma-separated: `Host` names beside localhost and loopback addresses; lower case,
+    /// addresses without brackets.
+    pub allowed_hosts: Vec<String>,
     /// `GATEWAY_PLAYGROUND`, default true with `GATEWAY_AUTH=none`.
     pub playground: bool,
     /// `GATEWAY_INTROSPECTION`, default true with `GATEWAY_AUTH=none`.
     pub introspection: bool,
+    /// `GATEWAY_CORS_ORIGINS`, comma-separated; none by default.
+    pub cors_origins: CorsOrigins,
+    /// `GATEWAY_LOG_FORMAT`, default `text`.
+    pub log_format: LogFormat,
+    /// `GATEWAY_LOG_LEVEL`, default `info`: a tracing filter.
+    pub log_level: String,
+    /// `GATEWAY_SHUTDOWN_MS`, default 10,000: how long requests in flight may go on after the signal to stop.
+    pub shutdown: Duration,
+}
+
+/// How callers show who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// They don't.
+    None,
+}
+
+/// The browser origins that may call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CorsOrigins {
+    /// Any http or https origin on localhost, 127.0.0.1 or `[::1]`, on any port.
+    pub localhost: bool,
+    /// As browsers send them.
+    pub exact: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
 }
 
 /// The Haut.AI source.
@@ -54,7 +131,10 @@ pub enum HautAiAccess {
     /// `HAUT_AI_TOKEN`: a private token made in the portal.
     Token(SecretString),
     /// `HAUT_AI_USERNAME` and `HAUT_AI_PASSWORD`.
-    Login { username: SecretString, password: SecretString },
+    Login {
+        username: SecretString,
+        password: SecretString,
+    },
 }
 
 /// The BrainSTEM source.

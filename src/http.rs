@@ -1,2 +1,194 @@
-//! Routes and layers. Knows axum and status codes.
+//! Routes and layers. Knows axum and status codes; hands GraphQL requests to the schema and knows no type of it.
+
+mod accept;
+mod answer;
+mod graphql;
+mod health;
+mod host;
+mod layers;
 pub mod playground;
+mod request;
+pub mod server;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{
+        HeaderName, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+    },
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse as _, Redirect, Response},
+    routing::get,
+};
+use tower_http::{
+    CompressionLevel,
+    catch_panic::CatchPanicLayer,
+    compression::{CompressionLayer, Predicate as _, predicate},
+    set_header::SetResponseHeaderLayer,
+};
+
+pub use self::health::Readiness;
+use self::{
+    accept::Format,
+    answer::{Refusal, code},
+};
+use crate::{
+    config::{Auth, Config, CorsOrigins},
+    schema::{self, GatewaySchema},
+    cache::Sources,
+};
+
+/// The smallest answer that is compressed: below it nothing is gained over one packet.
+const SMALLEST_COMPRESSED: u64 = 1_024;
+
+/// What the routes serve, and how.
+pub(crate) struct Service {
+    schema: GatewaySchema,
+    sources: Arc<Sources>,
+    readiness: Readiness,
+    deadline: Duration,
+    body_bytes: usize,
+    playground: bool,
+    /// The SDL; `None` when introspection is off.
+    sdl: Option<String>,
+    cors_origins: CorsOrigins,
+    /// `None`: callers show who they are, and any `Host` will do.
+    allowed_hosts: Option<Arc<[String]>>,
+}
+
+impl Service {
+    pub(crate) fn new(config: &Config, sources: Arc<Sources>, readiness: Readiness) -> Self {
+        let gateway = &config.gateway;
+        Self {
+            schema: schema::build(gateway.introspection),
+            sources,
+            readiness,
+            deadline: config.limits.deadline,
+            body_bytes: config.limits.body_bytes,
+            playground: gateway.playground,
+            sdl: gateway.introspection.then(|| schema::sdl(false)),
+            cors_origins: gateway.cors_origins.clone(),
+            allowed_hosts: match gateway.auth {
+                Auth::None => Some(gateway.allowed_hosts.clone().into()),
+            },
+        }
+    }
+}
+
+/// Everything that is served.
+pub(crate) fn router(service: &Arc<Service>) -> Router {
+    with_layers(routes(service), service)
+}
+
+fn routes(service: &Arc<Service>) -> Router {
+    // The limit counts what arrives, whatever length was announced.
+    let graphql = get(graphql::get)
+        .post(graphql::post)
+        .layer(DefaultBodyLimit::max(service.body_bytes));
+    let mut router = Router::new()
+        .route("/graphql", graphql)
+        .with_state(Arc::clone(service))
+        .merge(health::routes(service.readiness.clone()));
+    if service.playground {
+        router = router
+            .route("/", get(|| async { Redirect::to("/graphiql") }))
+            .merge(playground::routes());
+    }
+    if let Some(sdl) = service.sdl.clone() {
+        router = router.route("/schema.graphql", get(|| async move { schema_text(sdl) }));
+    }
+    // These two come last: they apply to the routes that are there.
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+}
+
+/// The layers, from the innermost to the outermost.
+fn with_layers(router: Router, service: &Arc<Service>) -> Router {
+    // Next to the routes, so that the layers around it see a panic as an ordinary 500.
+    let mut router = router.layer(CatchPanicLayer::custom(layers::panicked));
+    // Around the panics, so that pages can read every error.
+    if let Some(cors) = layers::cors(&service.cors_origins) {
+        router = router.layer(cors);
+    }
+    // Before CORS, which would answer a preflight for a host that is not ours.
+    if let Some(allowed) = &service.allowed_hosts {
+        router = router.layer(from_fn_with_state(Arc::clone(allowed), host::check));
+    }
+    router
+        // Around all that writes bodies.
+        .layer(compression())
+        // On every answer: none is to be taken for a script or a page that it does not say it is.
+        .layer(SetResponseHeaderLayer::if_not_present(
+            X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        // Sees the status that goes out, and the time that everything took.
+        .layer(from_fn(layers::log))
+        // Outermost: whatever happens inside has an id.
+        .layer(from_fn(layers::request_id))
+}
+
+/// gzip, at the level that costs less than it saves on a local network.
+fn compression() -> CompressionLayer<impl predicate::Predicate> {
+    let worthwhile = predicate::SizeAbove::new(SMALLEST_COMPRESSED)
+        .and(predicate::NotForContentType::IMAGES)
+        .and(predicate::NotForContentType::SSE);
+    CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(worthwhile)
+}
+
+fn schema_text(sdl: String) -> Response {
+    let headers: [(HeaderName, &str); 2] = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, sdl).into_response()
+}
+
+async fn not_found() -> Response {
+    let message = "There is nothing at this address; GraphQL is served at /graphql.";
+    Refusal::new(StatusCode::NOT_FOUND, code::BAD_USER_INPUT, message).answer(Format::Json)
+}
+
+async fn method_not_allowed() -> Response {
+    let message = "This address does not take that method; `Allow` says which it takes.";
+    Refusal::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        code::BAD_USER_INPUT,
+        message,
+    )
+    .answer(Format::Json)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::to_bytes, extract::Request, http::header::HOST};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_like_any_other() {
+        let config = Config::from_variables([("BRAINSTEM_PORTAL", "public")]).unwrap();
+        let sources = Sources::new(&config).unwrap();
+        let service = Arc::new(Service::new(&config, sources, Readiness::default()));
+        let panics = || async { panic!("for the test") as Response };
+        let router = with_layers(Router::new().route("/", get(panics)), &service);
+        let request = Request::get("/").header(HOST, "localhost");
+        let response = router
+            .oneshot(request.body(axum::body::Body::empty()).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(response.headers().contains_key("x-request-id"));
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["errors"][0]["extensions"]["code"], "INTERNAL");
+        assert!(!body.to_string().contains("for the test"));
+    }
+}

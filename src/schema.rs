@@ -16,6 +16,7 @@ pub mod node;
 pub mod procedure;
 pub mod project;
 pub mod query;
+pub mod request_errors;
 pub mod scalars;
 pub mod sources;
 pub mod subject;
@@ -31,7 +32,7 @@ pub type GatewaySchema = Schema<Query, EmptyMutation, EmptySubscription>;
 
 /// Builds the executable schema. It holds no state: a request brings its [`RequestContext`].
 pub fn build(introspection: bool) -> GatewaySchema {
-    let builder = Schema::build(Query, EmptyMutation, EmptySubscription);
+    let builder = Schema::build(Query, EmptyMutation, EmptySubscription).extension(request_errors::RequestErrors);
     if introspection { builder.finish() } else { builder.disable_introspection().finish() }
 }
 

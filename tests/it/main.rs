@@ -1,1 +1,7 @@
+//! The integration tests: one binary, one module a feature.
+#![expect(clippy::unwrap_used, reason = "Clippy knows test functions, but not their helpers")]
+
+mod config;
+mod http;
 mod playground;
+mod process;

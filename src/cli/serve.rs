@@ -1,0 +1,117 @@
+//! `subject-gateway serve`, and what it shares with `sandbox`: listening, signals, the end.
+
+use std::{io, net::SocketAddr, process::ExitCode};
+
+use anyhow::{Context as _, anyhow};
+use clap::ArgMatches;
+use subject_gateway::{
+    app::App,
+    config::{Config, Gateway},
+    http::server,
+    telemetry,
+};
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use super::{FAILED, input};
+
+pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let config = Config::load(input(flags))?;
+    telemetry::install(&config.gateway)?;
+    let app = App::new(&config)?;
+    let (listener, address) = listen(&config.gateway).await?;
+    info!(
+        %address,
+        haut_ai = config.haut_ai.is_some(),
+        brainstem = config.brainstem.is_some(),
+        "listening"
+    );
+    serve(&config.gateway, &app, listener).await
+}
+
+/// Takes the configured address.
+pub(crate) async fn listen(gateway: &Gateway) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(gateway.listen).await;
+    let listener = listener
+        .map_err(|error| not_listening(&gateway.listen.to_string(), "--gateway-listen", &error))?;
+    let address = listener.local_addr().context("the socket has no address")?;
+    Ok((listener, address))
+}
+
+/// Says which flag to change.
+pub(crate) fn not_listening(address: &str, flag: &str, error: &io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow!("{address} is in use; choose another with {flag}"),
+        _ => anyhow!("cannot listen on {address}: {error}; choose another with {flag}"),
+    }
+}
+
+/// Serves until a signal, then until what is in flight has finished; a second signal ends at once.
+pub(crate) async fn serve(
+    gateway: &Gateway,
+    app: &App,
+    listener: TcpListener,
+) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::new()?;
+    let (stopping, stop) = tokio::sync::oneshot::channel::<()>();
+    let stop = async { drop(stop.await) };
+    let serving = server::serve(listener, app.router(), stop, gateway.shutdown);
+    tokio::pin!(serving);
+    tokio::select! {
+        _ = &mut serving => return Ok(ExitCode::FAILURE),
+        () = signals.next() => {}
+    }
+    info!("shutting down");
+    app.readiness().set_shutting_down();
+    drop(stopping);
+    tokio::select! {
+        _ = serving => {
+            info!("stopped");
+            Ok(ExitCode::SUCCESS)
+        }
+        () = signals.next() => {
+            warn!("stopped at once by a second signal");
+            Ok(ExitCode::from(FAILED))
+        }
+    }
+}
+
+/// Ctrl-C and, where there is one, SIGTERM.
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let on = |kind| signal(kind).context("signals cannot be received");
+        Ok(Self {
+            interrupt: on(SignalKind::interrupt())?,
+            terminate: on(SignalKind::terminate())?,
+        })
+    }
+
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        Ok(Self {})
+    }
+
+    pub(crate) async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The table itself.
+
+use super::{Fallback, Key, Kind, Section};
+
+const fn value(
+    section: Section,
+    name: &'static str,
+    kind: Kind,
+    value: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        section,
+        name,
+        kind,
+        fallback: Fallback::Value(value),
+        help,
+    }
+}
+
+const fn unset(
+    section: Section,
+    name: &'static str,
+    kind: Kind,
+    words: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        section,
+        name,
+        kind,
+        fallback: Fallback::Nothing(words),
+        help,
+    }
+}
+
+const fn bytes(min: u64, max: u64) -> Kind {
+    Kind::Count {
+        min,
+        max,
+        unit: "bytes",
+    }
+}
+
+const ONE_REQUEST: Kind = Kind::Millis {
+    min: 1,
+    max: 600_000,
+};
+const KEPT_FOR: Kind = Kind::Millis {
+    min: 0,
+    max: 86_400_000,
+};
+
+/// Every key there is, in the order of the documentation.
+pub static KEYS: &[Key] = &[
+    value(
+        Section::Gateway,
+        "listen",
+        Kind::Listen,
+        "127.0.0.1:8080",
+        "Where the gateway listens; port 0 takes a free one.",
+    ),
+    value(
+        Section::Gateway,
+        "auth",
+        Kind::Choice(&["none"]),
+        "none",
+        "How callers show who they are. This version has only `none`: whoever reaches the gateway may read.",
+    ),
+    value(
+        Section::Gateway,
+        "auth_none_anywhere",
+        Kind::Switch,
+        "false",
+        "Allows `auth = none` on an address that is not loopback: everybody who reaches it reads what the gateway reads.",
+    ),
+    value(
+        Section::Gateway,
+        "credentials",
+        Kind::Choice(&["service"]),
+        "service",
+        "Whose upstream credentials are used. This version has only `service`: the gateway's own.",
+    ),
+    value(
+        Section::Gateway,
+        "allowed_hosts",
+        Kind::Hosts,
+        "",
+        "`Host` names accepted beside localhost and loopback addresses; others get 421 (against DNS rebinding).",
+    ),
+    value(
+        Section::Gateway,
+        "playground",
+        Kind::Switch,
+        "true",
+        "Serves GraphiQL on `/graphiql`; `/` leads there.",
+    ),
+    value(
+        Section::Gateway,
+        "introspection",
+        Kind::Switch,
+        "true",
+        "Answers introspection queries and serves `/schema.graphql`.",
+    ),
+    value(
+        Section::Gateway,
+        "cors_origins",
+        Kind::Origins,
+        "",
+        "Browser origins that may call; none turns CORS off. `localhost` is any origin on this computer, on any port.",
+    ),
+    value(
+        Section::Gateway,
+        "log_format",
+        Kind::Choice(&["text", "json"]),
+        "text",
+        "How log lines look, on standard error.",
+    ),
+    value(
+        Section::Gateway,
+        "log_level",
+        Kind::LogFilter,
+        "info",
+        "What is logged.",
+    ),
+    value(
+        Section::Gateway,
+        "shutdown_ms",
+        Kind::Millis {
+            min: 0,
+            max: 600_000,
+        },
+        "10000",
+        "How long requests in flight may go on after SIGTERM or Ctrl-C.",
+    ),
+    value(
+        Section::HautAi,
+        "url",
+        Kind::Url,
+        "https://saas.haut.ai",
+        "The server, without the path of its API.",
+    ),
+    unset(
+        Section::HautAi,
+        "token",
+        Kind::Token,
+        "none",
+        "A private token made in the portal; needs `company_id`. Configures the source.",
+    ),
+    unset(
+        Section::HautAi,
+        "token_file",
+        Kind::SecretFile,
+        "none",
+        "A file that holds the token.",
+    ),
+    unset(
+        Section::HautAi,
+        "username",
+        Kind::Secret,
+        "none",
+        "With `password`, instead of a token. Configures the source.",
+    ),
+    unset(
+        Section::HautAi,
+        "username_file",
+        Kind::SecretFile,
+        "none",
+        "A file that holds the user name.",
+    ),
+    unset(
+        Section::HautAi,
+        "password",
+        Kind::Secret,
+        "none",
+        "With `username`.",
+    ),
+    unset(
+        Section::HautAi,
+        "password_file",
+        Kind::SecretFile,
+        "none",
+        "A file that holds the password.",
+    ),
+    unset(
+        Section::HautAi,
+        "company_id",
+        Kind::Uuid,
+        "from the login",
+        "The company; required with a token.",
+    ),
+    unset(
+        Section::HautAi,
+        "dataset_ids",
+        Kind::Uuids,
+        "every dataset of the company",
+        "The datasets to serve, and no other.",
+    ),
+    value(
+        Section::HautAi,
+        "biological_sexes_path",
+        Kind::ApiPath,
+        "api/v1/dicts/biological_sexes/",
+        "Where the dictionary of biological sexes is; Haut.AI does not document it.",
+    ),
+    value(
+        Section::HautAi,
+        "timeout_ms",
+        ONE_REQUEST,
+        "10000",
+        "One request, from connecting to the last byte.",
+    ),
+    value(
+        Section::BrainStem,
+        "url",
+        Kind::Url,
+        "https://www.brainstem.org",
+        "The server, without the path of its API.",
+    ),
+    value(
+        Section::BrainStem,
+        "portal",
+        Kind::Choice(&["private", "public", "super"]),
+        "private",
+        "`public` needs no token, configures the source by itself and reads only; `super` exists on legacy servers.",
+    ),
+    unset(
+        Section::BrainStem,
+        "token",
+        Kind::Token,
+        "none",
+        "A personal token. Configures the source.",
+    ),
+    unset(
+        Section::BrainStem,
+        "token_file",
+        Kind::SecretFile,
+        "none",
+        "A file that holds the token.",
+    ),
+    value(
+        Section::BrainStem,
+        "auth_scheme",
+        Kind::Choice(&["Bearer", "Token"]),
+        "Bearer",
+        "The word before the token; `Token` on older servers.",
+    ),
+    value(
+        Section::BrainStem,
+        "generation",
+        Kind::Choice(&["current", "legacy"]),
+        "current",
+        "`legacy` reads and writes the shape from before the renaming.",
+    ),
+    value(
+        Section::BrainStem,
+        "sideload",
+        Kind::Switch,
+        "false",
+        "Lets lists bring related records along (`include[]`): one round trip instead of two.",
+    ),
+    value(
+        Section::BrainStem,
+        "timeout_ms",
+        ONE_REQUEST,
+        "10000",
+        "One request, from connecting to the last byte.",
+    ),
+    value(
+        Section::Cache,
+        "max_bytes",
+        bytes(0, 1 << 40),
+        "134217728",
+        "Memory for what the upstreams answered, records and list pages together.",
+    ),
+    value(
+        Section::Cache,
+        "fresh_ms",
+        KEPT_FOR,
+        "10000",
+        "How long a record or page is served without asking again; 0 turns the cache off.",
+    ),
+    value(
+        Section::Cache,
+        "absent_ms",
+        KEPT_FOR,
+        "2000",
+        "How long “not there” is served without asking again.",
+    ),
+    value(
+        Section::Limits,
+        "deadline_ms",
+        ONE_REQUEST,
+        "30000",
+        "A request's time; what is not there by then is an error beside what is.",
+    ),
+    value(
+        Section::Limits,
+        "body_bytes",
+        bytes(1_024, 104_857_600),
+        "1048576",
+        "A request's body; a longer one gets 413.",
+    ),
+    value(
+        Section::Limits,
+        "upstream_bytes",
+        bytes(1_024, 1 << 30),
+        "33554432",
+        "One upstream answer, decompressed.",
+    ),
+    value(
+        Section::Limits,
+        "upstream_concurrency",
+        Kind::Count {
+            min: 1,
+            max: 10_000,
+            unit: "requests",
+        },
+        "32",
+        "Requests in flight towards one source.",
+    ),
+];

@@ -1,0 +1,297 @@
+//! From settings to a [`Config`]: reads every key, then checks them against each other.
+
+use secrecy::SecretString;
+
+use super::{
+    Auth, AuthScheme, BrainStem, Cache, Config, Gateway, Generation, HautAi, HautAiAccess, Limits,
+    LogFormat, Portal,
+    fault::{Fault, Faults},
+    keys::{Fallback, Key, Kind, Section, key},
+    settings::{Setting, Settings},
+    values,
+};
+
+const NO_SOURCE: &str = "none is configured: set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and \
+                         HAUT_AI_PASSWORD, or BRAINSTEM_TOKEN, or BRAINSTEM_PORTAL=public (or try `subject-gateway \
+                         sandbox`, which needs none)";
+const HAUT_AI_NEEDS: &str =
+    "set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and HAUT_AI_PASSWORD";
+const BRAINSTEM_NEEDS: &str = "set BRAINSTEM_TOKEN, or BRAINSTEM_PORTAL=public";
+
+pub(super) fn build(settings: Settings) -> Result<Config, Faults> {
+    let mut reader = Reader { settings };
+    let config = Config {
+        gateway: gateway(&mut reader),
+        haut_ai: haut_ai(&mut reader),
+        brainstem: brainstem(&mut reader),
+        cache: cache(&mut reader),
+        limits: limits(&mut reader),
+    };
+    if config.haut_ai.is_none() && config.brainstem.is_none() {
+        reader.fault(Fault::of("sources", NO_SOURCE));
+    }
+    let faults = reader.settings.faults;
+    if faults.is_empty() {
+        Ok(config)
+    } else {
+        Err(Faults(faults))
+    }
+}
+
+fn gateway(reader: &mut Reader) -> Gateway {
+    let gateway = Gateway {
+        listen: reader.value("gateway.listen", values::listen),
+        auth: Auth::None,
+        auth_none_anywhere: reader.value("gateway.auth_none_anywhere", values::switch),
+        allowed_hosts: reader.value("gateway.allowed_hosts", values::hosts),
+        playground: reader.value("gateway.playground", values::switch),
+        introspection: reader.value("gateway.introspection", values::switch),
+        cors_origins: reader.value("gateway.cors_origins", values::origins),
+        log_format: match reader.value("gateway.log_format", values::choice) {
+            "json" => LogFormat::Json,
+            _ => LogFormat::Text,
+        },
+        log_level: reader.value("gateway.log_level", values::log_filter),
+        shutdown: reader.value("gateway.shutdown_ms", values::millis),
+    };
+    // One choice each in this version; read all the same, so that another word is a fault.
+    reader.value("gateway.auth", values::choice);
+    reader.value("gateway.credentials", values::choice);
+    if !gateway.listen.ip().is_loopback() && !gateway.auth_none_anywhere {
+        reader.fault_at(
+            key("gateway.listen"),
+            "with GATEWAY_AUTH=none the gateway listens on loopback only, because whoever reaches it may read; \
+             GATEWAY_AUTH_NONE_ANYWHERE=true lifts that",
+        );
+    }
+    gateway
+}
+
+fn haut_ai(reader: &mut Reader) -> Option<HautAi> {
+    let url = reader.value("haut_ai.url", values::url);
+    let biological_sexes_path = reader.value("haut_ai.biological_sexes_path", values::api_path);
+    let timeout = reader.value("haut_ai.timeout_ms", values::millis);
+    let company_id = reader.optional("haut_ai.company_id", values::uuid);
+    let dataset_ids = reader.optional("haut_ai.dataset_ids", values::uuids);
+    let access = haut_ai_access(reader);
+    if !reader.is_any_set(&["haut_ai.token", "haut_ai.username", "haut_ai.password"]) {
+        reader.fault_when_idle(Section::HautAi, HAUT_AI_NEEDS);
+        return None;
+    }
+    let with_token = reader.is_any_set(&["haut_ai.token"]);
+    if with_token && !reader.is_set("haut_ai.company_id") {
+        reader.fault(Fault::of(
+            "HAUT_AI_COMPANY_ID",
+            "is missing; required with a token, which does not tell the company",
+        ));
+    }
+    // A faulty secret leaves no access; the fault is on record.
+    let access = access.unwrap_or_else(|| HautAiAccess::Token(SecretString::default()));
+    Some(HautAi {
+        url,
+        access,
+        company_id,
+        dataset_ids,
+        biological_sexes_path,
+        timeout,
+    })
+}
+
+fn haut_ai_access(reader: &mut Reader) -> Option<HautAiAccess> {
+    let token = reader.secret("haut_ai.token");
+    let username = reader.secret("haut_ai.username");
+    let password = reader.secret("haut_ai.password");
+    let [with_token, with_username, with_password] =
+        ["haut_ai.token", "haut_ai.username", "haut_ai.password"]
+            .map(|path| reader.is_any_set(&[path]));
+    if with_token && (with_username || with_password) {
+        reader.fault(Fault::of(
+            "HAUT_AI_TOKEN",
+            "is set beside HAUT_AI_USERNAME or HAUT_AI_PASSWORD; set one or the other",
+        ));
+    } else if with_username && !with_password {
+        reader.fault(Fault::of(
+            "HAUT_AI_PASSWORD",
+            "is missing; needed beside HAUT_AI_USERNAME",
+        ));
+    } else if with_password && !with_username {
+        reader.fault(Fault::of(
+            "HAUT_AI_USERNAME",
+            "is missing; needed beside HAUT_AI_PASSWORD",
+        ));
+    }
+    match (token, username, password) {
+        (Some(token), ..) => Some(HautAiAccess::Token(token)),
+        (None, Some(username), Some(password)) => Some(HautAiAccess::Login { username, password }),
+        _ => None,
+    }
+}
+
+fn brainstem(reader: &mut Reader) -> Option<BrainStem> {
+    let source = BrainStem {
+        url: reader.value("brainstem.url", values::url),
+        portal: match reader.value("brainstem.portal", values::choice) {
+            "public" => Portal::Public,
+            "super" => Portal::Super,
+            _ => Portal::Private,
+        },
+        token: reader.secret("brainstem.token"),
+        auth_scheme: match reader.value("brainstem.auth_scheme", values::choice) {
+            "Token" => AuthScheme::Token,
+            _ => AuthScheme::Bearer,
+        },
+        generation: match reader.value("brainstem.generation", values::choice) {
+            "legacy" => Generation::Legacy,
+            _ => Generation::Current,
+        },
+        sideload: reader.value("brainstem.sideload", values::switch),
+        timeout: reader.value("brainstem.timeout_ms", values::millis),
+    };
+    if source.portal == Portal::Super && source.generation == Generation::Current {
+        reader.fault_at(
+            key("brainstem.portal"),
+            "`super` exists on legacy servers only; set BRAINSTEM_GENERATION=legacy",
+        );
+    }
+    if source.portal != Portal::Public && !reader.is_any_set(&["brainstem.token"]) {
+        reader.fault_when_idle(Section::BrainStem, BRAINSTEM_NEEDS);
+        return None;
+    }
+    Some(source)
+}
+
+fn cache(reader: &mut Reader) -> Cache {
+    Cache {
+        max_bytes: reader.value("cache.max_bytes", values::count),
+        fresh: reader.value("cache.fresh_ms", values::millis),
+        absent: reader.value("cache.absent_ms", values::millis),
+    }
+}
+
+fn limits(reader: &mut Reader) -> Limits {
+    Limits {
+        deadline: reader.value("limits.deadline_ms", values::millis),
+        body_bytes: reader.value("limits.body_bytes", values::size),
+        upstream_bytes: reader.value("limits.upstream_bytes", values::size),
+        upstream_concurrency: reader.value("limits.upstream_concurrency", values::size),
+    }
+}
+
+/// Reads keys and notes what is wrong with them.
+struct Reader {
+    settings: Settings,
+}
+
+impl Reader {
+    /// The value of a key with a default. After a fault it is the default, which nobody gets to see.
+    fn value<T>(&mut self, path: &str, parse: fn(Kind, &str) -> Option<T>) -> T {
+        let set = self.optional(path, parse);
+        set.unwrap_or_else(|| {
+            let Fallback::Value(text) = key(path).fallback else {
+                panic!("`{path}` has no default")
+            };
+            parse(key(path).kind, text)
+                .unwrap_or_else(|| panic!("the default of `{path}` is not valid"))
+        })
+    }
+
+    /// The value of a key, if it is set and sound.
+    fn optional<T>(&mut self, path: &str, parse: fn(Kind, &str) -> Option<T>) -> Option<T> {
+        let key = key(path);
+        let setting = self.settings.get(key)?;
+        let value = parse(key.kind, &setting.text);
+        if value.is_none() {
+            let problem = format!(
+                "expected {}{}",
+                key.kind.expected(),
+                found(key, &setting.text)
+            );
+            self.fault_at(key, problem);
+        }
+        value
+    }
+
+    /// A secret, given as it is or in a file.
+    fn secret(&mut self, path: &str) -> Option<SecretString> {
+        let file_key = key(&format!("{path}_file"));
+        let Some(setting) = self.settings.get(file_key) else {
+            return self.optional(path, values::secret);
+        };
+        let read = std::fs::read_to_string(&setting.text);
+        if self.is_set(path) {
+            let secret = key(path).variable();
+            self.fault_at(
+                file_key,
+                format!("is set beside {secret}; set one or the other"),
+            );
+            return None;
+        }
+        let problem = match read
+            .map(|text| values::secret(key(path).kind, text.trim_end_matches(['\r', '\n'])))
+        {
+            Ok(Some(secret)) => return Some(secret),
+            Ok(None) => format!(
+                "the file should hold {}, in one line",
+                key(path).kind.expected()
+            ),
+            Err(error) => format!("the file cannot be read: {error}"),
+        };
+        self.fault_at(file_key, problem);
+        None
+    }
+
+    fn is_set(&self, path: &str) -> bool {
+        self.settings.get(key(path)).is_some()
+    }
+
+    /// Whether one of these secrets is given, as it is or in a file.
+    fn is_any_set(&self, secrets: &[&str]) -> bool {
+        secrets
+            .iter()
+            .any(|path| self.is_set(path) || self.is_set(&format!("{path}_file")))
+    }
+
+    /// Settings of a source that is not configured say that somebody meant it to be. The URL alone does not: an image
+    /// or a chart may carry it.
+    fn fault_when_idle(&mut self, section: Section, needs: &str) {
+        let told = |(key, setting): (&'static Key, &Setting)| {
+            format!("{} ({})", setting.origin.name_of(key), setting.origin)
+        };
+        let set: Vec<_> = self
+            .settings
+            .of_section(section)
+            .filter(|(key, _)| key.name != "url")
+            .map(told)
+            .collect();
+        if !set.is_empty() {
+            let problem = format!(
+                "is not configured, although there is {}: {needs}",
+                set.join(", ")
+            );
+            self.fault(Fault::of(section.title(), problem));
+        }
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        self.settings.fault(fault);
+    }
+
+    /// A fault under the name the key has where it was set.
+    fn fault_at(&mut self, key: &Key, problem: impl Into<String>) {
+        let fault = match self.settings.get(key) {
+            Some(setting) => Fault::at(setting.origin.name_of(key), &setting.origin, problem),
+            None => Fault::of(key.variable(), problem),
+        };
+        self.fault(fault);
+    }
+}
+
+/// The value, where showing it gives nothing away: a URL that is refused may have a password in it.
+fn found(key: &Key, text: &str) -> String {
+    let telling = matches!(key.kind, Kind::Url | Kind::Origins) && text.contains(['@', '?', '#']);
+    if key.kind.is_secret() || telling {
+        return String::new();
+    }
+    let shown: String = text.chars().take(80).collect();
+    format!(", found {shown:?}")
+}

@@ -1,0 +1,165 @@
+//! How the text of a setting becomes a value. `None` always means: not what the key's kind expects.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    str::FromStr as _,
+    time::Duration,
+};
+
+use secrecy::SecretString;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use url::{Host, Url};
+use uuid::Uuid;
+
+use super::{CorsOrigins, keys::Kind};
+
+pub(super) fn listen(_: Kind, text: &str) -> Option<SocketAddr> {
+    let port = text.strip_prefix("localhost:");
+    port.map_or_else(
+        || text.parse().ok(),
+        |port| Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?))),
+    )
+}
+
+pub(super) fn switch(_: Kind, text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// The word as the table writes it; case does not matter.
+pub(super) fn choice(kind: Kind, text: &str) -> Option<&'static str> {
+    let Kind::Choice(words) = kind else {
+        return None;
+    };
+    words
+        .iter()
+        .find(|word| word.eq_ignore_ascii_case(text))
+        .copied()
+}
+
+pub(super) fn millis(kind: Kind, text: &str) -> Option<Duration> {
+    let Kind::Millis { min, max } = kind else {
+        return None;
+    };
+    whole_number(text, min, max).map(Duration::from_millis)
+}
+
+pub(super) fn count(kind: Kind, text: &str) -> Option<u64> {
+    let Kind::Count { min, max, .. } = kind else {
+        return None;
+    };
+    whole_number(text, min, max)
+}
+
+/// As [`count`], on machines whose memory may be smaller than the number.
+pub(super) fn size(kind: Kind, text: &str) -> Option<usize> {
+    usize::try_from(count(kind, text)?).ok()
+}
+
+fn whole_number(text: &str, min: u64, max: u64) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse()
+        .ok()
+        .filter(|number| digits && (min..=max).contains(number))
+}
+
+/// An upstream's base, which always ends with `/` so that paths can be joined to it.
+pub(super) fn url(_: Kind, text: &str) -> Option<Url> {
+    let mut url = Url::parse(text).ok()?;
+    let bare = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if !bare
+        || !matches!(url.scheme(), "http" | "https")
+        || url.host_str().is_none_or(str::is_empty)
+    {
+        return None;
+    }
+    // The most likely slip: the documentation's addresses have the API's path in them, which the sources add themselves.
+    if url.path_segments()?.any(|segment| segment == "api") {
+        return None;
+    }
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Some(url)
+}
+
+pub(super) fn uuid(_: Kind, text: &str) -> Option<Uuid> {
+    text.parse().ok()
+}
+
+pub(super) fn uuids(kind: Kind, text: &str) -> Option<Vec<Uuid>> {
+    let ids: Vec<Uuid> = items(text)
+        .map(|item| uuid(kind, item))
+        .collect::<Option<_>>()?;
+    (!ids.is_empty()).then_some(ids)
+}
+
+pub(super) fn api_path(_: Kind, text: &str) -> Option<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+    let sound = !text.is_empty()
+        && !text.starts_with('/')
+        && !text.contains("//")
+        && text.bytes().all(plain);
+    let climbs = text.split('/').any(|segment| matches!(segment, "." | ".."));
+    (sound && !climbs).then(|| text.to_owned())
+}
+
+pub(super) fn hosts(_: Kind, text: &str) -> Option<Vec<String>> {
+    items(text).map(host).collect()
+}
+
+fn host(text: &str) -> Option<String> {
+    if let Ok(address) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Some(address.to_string());
+    }
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let sound = text.bytes().all(name) && matches!(Host::parse(text), Ok(Host::Domain(_)));
+    sound.then(|| text.trim_end_matches('.').to_ascii_lowercase())
+}
+
+pub(super) fn origins(_: Kind, text: &str) -> Option<CorsOrigins> {
+    let mut origins = CorsOrigins::default();
+    for item in items(text) {
+        if item == "localhost" {
+            origins.localhost = true;
+        } else {
+            origins.exact.push(origin(item)?);
+        }
+    }
+    Some(origins)
+}
+
+/// As a browser writes it: lower case, no default port, no path.
+fn origin(text: &str) -> Option<String> {
+    let url = url(Kind::Url, text)?;
+    (url.path() == "/").then(|| url.origin().ascii_serialization())
+}
+
+pub(super) fn log_filter(_: Kind, text: &str) -> Option<String> {
+    EnvFilter::builder().parse(text).ok()?;
+    // A word alone would be taken for a module's name: `inof` would turn the log off without a word.
+    let level = |word: &str| LevelFilter::from_str(word).is_ok();
+    let clear = items(text).all(|directive| directive.contains(['=', '[']) || level(directive));
+    (clear && items(text).next().is_some()).then(|| text.to_owned())
+}
+
+pub(super) fn secret(kind: Kind, text: &str) -> Option<SecretString> {
+    let sound = match kind {
+        // Anything else could not be sent in a header.
+        Kind::Token => text.bytes().all(|byte| byte.is_ascii_graphic()),
+        _ => true,
+    };
+    (sound && !text.is_empty()).then(|| text.into())
+}
+
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+}

@@ -1,0 +1,235 @@
+//! What every request passes on its way to a route: identity, log line, CORS, panics. Knows nothing of GraphQL but the
+//! shape of an error.
+
+use std::{
+    any::Any,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::{MatchedPath, Request},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header::RETRY_AFTER},
+    middleware::Next,
+    response::Response,
+};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use tracing::{Instrument as _, debug, error, info, info_span};
+use url::{Host, Url};
+use uuid::Uuid;
+
+use super::{
+    accept::Format,
+    answer::{Refusal, code},
+};
+use crate::config::CorsOrigins;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id of a request or name of an operation that is taken over from a caller.
+const LONGEST_NAME: usize = 128;
+
+/// A request's identity, in its extensions.
+#[derive(Clone)]
+struct RequestId(HeaderValue);
+
+/// Takes the caller's request id over if it is sane, else makes one; sends it back either way.
+pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
+    let given = request
+        .headers()
+        .get(&REQUEST_ID)
+        .filter(|id| is_sane(id))
+        .cloned();
+    let id = given.or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).ok());
+    let id = id.unwrap_or_else(|| HeaderValue::from_static("-"));
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+fn is_sane(id: &HeaderValue) -> bool {
+    (1..=LONGEST_NAME).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+}
+
+/// Where the GraphQL handlers leave the operation's name for the log line.
+#[derive(Clone, Default)]
+pub(super) struct OperationName(Arc<OnceLock<String>>);
+
+impl OperationName {
+    pub(super) fn of(request: &Request) -> Self {
+        request.extensions().get().cloned().unwrap_or_default()
+    }
+
+    /// Notes a name if it is one: anything else a caller sends has no place in a log.
+    pub(super) fn note(&self, name: &str) {
+        let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let legal = name.bytes().all(word)
+            && name
+                .bytes()
+                .next()
+                .is_some_and(|byte| !byte.is_ascii_digit());
+        if legal && name.len() <= LONGEST_NAME {
+            let _ = self.0.set(name.to_owned());
+        }
+    }
+}
+
+/// Writes one line a request, also when the caller goes away before the answer.
+pub(super) async fn log(mut request: Request, next: Next) -> Response {
+    let operation = OperationName::default();
+    request.extensions_mut().insert(operation.clone());
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .and_then(|id| id.0.to_str().ok())
+        .unwrap_or("-")
+        .to_owned();
+    let span = info_span!("request", request_id = %id);
+    let mut line = LogLine {
+        method: request.method().clone(),
+        // The route and not the path, which is the caller's text.
+        route: request.extensions().get::<MatchedPath>().cloned(),
+        id,
+        operation,
+        start: Instant::now(),
+        status: None,
+    };
+    let response = next.run(request).instrument(span).await;
+    line.status = Some(response.status());
+    response
+}
+
+struct LogLine {
+    method: Method,
+    route: Option<MatchedPath>,
+    id: String,
+    operation: OperationName,
+    start: Instant,
+    /// `None`: dropped before there was an answer.
+    status: Option<StatusCode>,
+}
+
+impl Drop for LogLine {
+    fn drop(&mut self) {
+        let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
+        let method = known_method(&self.method);
+        let duration_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let operation = self.operation.0.get().map(String::as_str);
+        let request_id = self.id.as_str();
+        match self.status.map(|status| status.as_u16()) {
+            // Probes come every few seconds.
+            Some(status) if route.starts_with("/health/") => {
+                debug!(
+                    method,
+                    route, status, duration_ms, request_id, operation, "answered"
+                );
+            }
+            Some(status) => info!(
+                method,
+                route, status, duration_ms, request_id, operation, "answered"
+            ),
+            None => info!(
+                method,
+                route, duration_ms, request_id, operation, "the caller went away"
+            ),
+        }
+    }
+}
+
+/// A method as a word of ours: callers may invent others.
+fn known_method(method: &Method) -> &str {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::OPTIONS,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ];
+    if known.contains(method) {
+        method.as_str()
+    } else {
+        "other"
+    }
+}
+
+/// The answer in place of a panic; the panic hook has written down where it was.
+pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    error!("a request panicked");
+    Refusal::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        code::INTERNAL,
+        "Something went wrong inside the gateway.",
+    )
+    .answer(Format::Json)
+}
+
+/// CORS for the configured origins; `None`: off.
+pub(super) fn cors(origins: &CorsOrigins) -> Option<CorsLayer> {
+    if !origins.localhost && origins.exact.is_empty() {
+        return None;
+    }
+    let origins = origins.clone();
+    let allowed = AllowOrigin::predicate(move |origin, _| {
+        origin.to_str().is_ok_and(|origin| allows(&origins, origin))
+    });
+    let cors = CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST])
+        // The origin is trusted already, and clients bring headers of their own (client name and version, tracing).
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([REQUEST_ID, RETRY_AFTER])
+        .max_age(Duration::from_secs(600));
+    Some(cors)
+}
+
+fn allows(origins: &CorsOrigins, origin: &str) -> bool {
+    origins.exact.iter().any(|exact| exact == origin) || (origins.localhost && is_local(origin))
+}
+
+/// Whether a browser's `Origin` is a page on this computer: the host itself, not something that looks like it.
+fn is_local(origin: &str) -> bool {
+    let Ok(url) = Url::parse(origin) else {
+        return false;
+    };
+    let plain =
+        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == origin;
+    let local = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address == std::net::Ipv4Addr::LOCALHOST,
+        Some(Host::Ipv6(address)) => address == std::net::Ipv6Addr::LOCALHOST,
+        None => false,
+    };
+    plain && local
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_local;
+
+    #[test]
+    fn local_origins_are_told_from_lookalikes() {
+        for origin in [
+            "http://localhost:3000",
+            "https://localhost",
+            "http://127.0.0.1:5173",
+            "http://[::1]:80808",
+        ] {
+            assert_eq!(is_local(origin), !origin.contains("80808"), "{origin}");
+        }
+        let foreign = [
+            "null",
+            "http://localhost.evil.example",
+            "http://evil.example#localhost",
+            "http://localhost@evil.example",
+            "file://localhost",
+            "http://127.0.0.2:1",
+            "HTTP://LOCALHOST",
+        ];
+        for origin in foreign {
+            assert!(!is_local(origin), "{origin}");
+        }
+    }
+}
