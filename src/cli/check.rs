@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 use subject_gateway::{
     config::Config,
-    sources::{Checked, Sources},
+    cache::{Checked, Sources},
     telemetry,
 };
 

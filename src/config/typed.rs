@@ -70,6 +70,7 @@ fn gateway(reader: &mut Reader) -> Gateway {
 fn haut_ai(reader: &mut Reader) -> Option<HautAi> {
     let url = reader.value("haut_ai.url", values::url);
     let biological_sexes_path = reader.value("haut_ai.biological_sexes_path", values::api_path);
+    let refresh_after = reader.value("haut_ai.refresh_after_ms", values::millis);
     let timeout = reader.value("haut_ai.timeout_ms", values::millis);
     let company_id = reader.optional("haut_ai.company_id", values::uuid);
     let dataset_ids = reader.optional("haut_ai.dataset_ids", values::uuids);
@@ -93,6 +94,7 @@ fn haut_ai(reader: &mut Reader) -> Option<HautAi> {
         company_id,
         dataset_ids,
         biological_sexes_path,
+        refresh_after,
         timeout,
     })
 }

@@ -5,3 +5,4 @@ mod config;
 mod http;
 mod playground;
 mod process;
+mod sandbox;

@@ -205,6 +205,13 @@ pub static KEYS: &[Key] = &[
     ),
     value(
         Section::HautAi,
+        "refresh_after_ms",
+        Kind::Millis { min: 1_000, max: 86_400_000 },
+        "3000000",
+        "How long after a login its token is renewed. It lives about one hour, which is not documented exactly.",
+    ),
+    value(
+        Section::HautAi,
         "timeout_ms",
         ONE_REQUEST,
         "10000",
