@@ -36,37 +36,24 @@ struct Asset {
 }
 
 fn main() -> Result<()> {
-    for input in [
-        "build.rs",
-        "playground/integrity.json",
-        "playground/package.json",
-        "playground/package-lock.json",
-    ] {
+    for input in ["build.rs", "playground/integrity.json", "playground/package.json", "playground/package-lock.json"] {
         println!("cargo:rerun-if-changed={input}");
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     let assets = read_assets(&source)?;
     let embedded = out.join("playground");
-    let is_embedded =
-        cfg!(feature = "playground-embedded") && prepare(&source, &out, &embedded, &assets)?;
+    let is_embedded = cfg!(feature = "playground-embedded") && prepare(&source, &out, &embedded, &assets)?;
     fs::write(out.join("playground.rs"), table(&assets, is_embedded)?)?;
     Ok(())
 }
 
 fn read_assets(source: &Path) -> Result<Vec<Asset>> {
     let list: Value = serde_json::from_slice(&fs::read(source.join("integrity.json"))?)?;
-    let list = list
-        .as_array()
-        .ok_or("playground/integrity.json is not a list")?;
+    let list = list.as_array().ok_or("playground/integrity.json is not a list")?;
     list.iter()
         .map(|entry| {
-            let text = |key: &str| {
-                entry[key]
-                    .as_str()
-                    .map(str::to_owned)
-                    .ok_or(format!("integrity.json: no {key}"))
-            };
+            let text = |key: &str| entry[key].as_str().map(str::to_owned).ok_or(format!("integrity.json: no {key}"));
             Ok(Asset {
                 name: text("name")?,
                 package: text("package")?,
@@ -104,9 +91,7 @@ fn prepare(source: &Path, out: &Path, embedded: &Path, assets: &[Asset]) -> Resu
 
 fn is_complete(embedded: &Path, assets: &[Asset]) -> bool {
     embedded.join(LICENSES).exists()
-        && assets.iter().all(|asset| {
-            integrity(&embedded.join(&asset.name)).is_ok_and(|found| found == asset.integrity)
-        })
+        && assets.iter().all(|asset| integrity(&embedded.join(&asset.name)).is_ok_and(|found| found == asset.integrity))
 }
 
 fn install(source: &Path, npm: &Path) -> Result<()> {
@@ -120,14 +105,7 @@ fn install(source: &Path, npm: &Path) -> Result<()> {
     }
     let log = npm.join("npm.log");
     let mut child = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" })
-        .args([
-            "ci",
-            "--ignore-scripts",
-            "--omit=dev",
-            "--no-audit",
-            "--no-fund",
-            "--no-update-notifier",
-        ])
+        .args(["ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--no-update-notifier"])
         .args(["--prefer-offline", "--loglevel=error", "--fetch-retries=1"])
         .args(["--fetch-retry-mintimeout=1000", "--fetch-timeout=20000"])
         .current_dir(npm)
@@ -155,9 +133,7 @@ fn install(source: &Path, npm: &Path) -> Result<()> {
 /// What npm said first, short enough for a warning.
 fn first_error(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("npm error "));
+    let line = text.lines().find_map(|line| line.strip_prefix("npm error "));
     line.map(|line| format!(" ({line})")).unwrap_or_default()
 }
 
@@ -166,11 +142,7 @@ fn check(modules: &Path, assets: &[Asset]) -> Result<()> {
     for asset in assets {
         let found = integrity(&installed_path(modules, asset))?;
         if found != asset.integrity {
-            return Err(format!(
-                "playground/integrity.json is stale: {} is {found}",
-                asset.name
-            )
-            .into());
+            return Err(format!("playground/integrity.json is stale: {} is {found}", asset.name).into());
         }
     }
     Ok(())
@@ -195,18 +167,12 @@ fn write_both(target: &Path, name: &str, bytes: &[u8]) -> Result<()> {
 }
 
 fn installed_path(modules: &Path, asset: &Asset) -> PathBuf {
-    let package = asset
-        .package
-        .rsplit_once('@')
-        .map_or(asset.package.as_str(), |(name, _)| name);
+    let package = asset.package.rsplit_once('@').map_or(asset.package.as_str(), |(name, _)| name);
     modules.join(package).join(&asset.path)
 }
 
 fn integrity(file: &Path) -> Result<String> {
-    Ok(format!(
-        "sha384-{}",
-        BASE64_STANDARD.encode(Sha384::digest(fs::read(file)?))
-    ))
+    Ok(format!("sha384-{}", BASE64_STANDARD.encode(Sha384::digest(fs::read(file)?))))
 }
 
 /// The licences that the bundle's parts ask to be handed on with it: each text once.
@@ -220,11 +186,7 @@ fn licenses(modules: &Path) -> Result<String> {
             if entry.file_type()?.is_dir() {
                 folders.push(entry.path());
             } else if name.starts_with("license") && !name.ends_with("js") {
-                texts.insert(
-                    String::from_utf8_lossy(&fs::read(entry.path())?)
-                        .trim()
-                        .to_owned(),
-                );
+                texts.insert(String::from_utf8_lossy(&fs::read(entry.path())?).trim().to_owned());
             }
         }
     }
@@ -236,23 +198,14 @@ fn licenses(modules: &Path) -> Result<String> {
 fn table(assets: &[Asset], is_embedded: bool) -> Result<String> {
     let mut table = String::from("Table {\n    assets: &[\n");
     for asset in assets {
-        let Asset {
-            name,
-            package,
-            path,
-            integrity,
-        } = asset;
+        let Asset { name, package, path, integrity } = asset;
         let bytes = embed(name, is_embedded);
         writeln!(
             table,
             "        Asset {{ name: {name:?}, source: \"{package}/{path}\", integrity: {integrity:?}, bytes: {bytes} }},"
         )?;
     }
-    writeln!(
-        table,
-        "    ],\n    licenses: {},\n}}",
-        embed(LICENSES, is_embedded)
-    )?;
+    writeln!(table, "    ],\n    licenses: {},\n}}", embed(LICENSES, is_embedded))?;
     Ok(table)
 }
 

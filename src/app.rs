@@ -6,9 +6,9 @@ use anyhow::Context as _;
 use axum::Router;
 
 use crate::{
+    cache::Sources,
     config::Config,
     http::{self, Readiness},
-    cache::Sources,
 };
 
 /// The gateway without its socket.
@@ -23,16 +23,8 @@ impl App {
     pub fn new(config: &Config) -> anyhow::Result<Self> {
         let sources = Sources::new(config).context("the sources could not be prepared")?;
         let readiness = Readiness::default();
-        let service = Arc::new(http::Service::new(
-            config,
-            Arc::clone(&sources),
-            readiness.clone(),
-        ));
-        Ok(Self {
-            service,
-            sources,
-            readiness,
-        })
+        let service = Arc::new(http::Service::new(config, Arc::clone(&sources), readiness.clone()));
+        Ok(Self { service, sources, readiness })
     }
 
     /// Everything the gateway serves.

@@ -45,9 +45,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn in_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("the asynchronous runtime could not be started")?;
     let done = runtime.block_on(work);
     // What was to finish has finished; nothing else may hold up the end.
@@ -66,32 +64,21 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(
-            configured("serve", |_| true).about("Serve GraphQL over the configured upstreams"),
-        )
+        .subcommand(configured("serve", |_| true).about("Serve GraphQL over the configured upstreams"))
         .subcommand(sandbox_command())
         .subcommand(
             Command::new("schema")
                 .about("Print the schema (SDL)")
-                .arg(switch(
-                    "federation",
-                    "Print it as a federation router composes it",
-                )),
+                .arg(switch("federation", "Print it as a federation router composes it")),
         )
         .subcommand(
-            configured("check", |_| true)
-                .about("Check the configuration and reach every configured upstream once"),
+            configured("check", |_| true).about("Check the configuration and reach every configured upstream once"),
         )
 }
 
 fn sandbox_command() -> Command {
     let port = |name: &'static str, help: &'static str| {
-        Arg::new(name)
-            .long(name)
-            .value_name("PORT")
-            .value_parser(value_parser!(u16))
-            .default_value("0")
-            .help(help)
+        Arg::new(name).long(name).value_name("PORT").value_parser(value_parser!(u16)).default_value("0").help(help)
     };
     let address = Arg::new("upstreams-listen")
         .long("upstreams-listen")
@@ -116,43 +103,22 @@ fn sandbox_command() -> Command {
 }
 
 fn switch(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .action(ArgAction::SetTrue)
-        .help(help)
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
 /// A command with flags for these keys.
 fn configured(name: &'static str, takes: fn(&Key) -> bool) -> Command {
-    let file = Arg::new("config")
-        .long("config")
-        .value_name("PATH")
-        .value_parser(value_parser!(PathBuf));
+    let file = Arg::new("config").long("config").value_name("PATH").value_parser(value_parser!(PathBuf));
     let file = file.help("The configuration file, TOML [env: GATEWAY_CONFIG]");
-    Command::new(name)
-        .arg(file)
-        .args(KEYS.iter().filter(|key| takes(key)).map(key_flag))
+    Command::new(name).arg(file).args(KEYS.iter().filter(|key| takes(key)).map(key_flag))
 }
 
 fn key_flag(key: &Key) -> Arg {
-    let help = format!(
-        "{} [env: {}] [default: {}]",
-        key.help,
-        key.variable(),
-        key.default_in_words()
-    );
-    let flag = Arg::new(key.flag())
-        .long(key.flag())
-        .value_name(key.kind.placeholder());
-    let flag = flag
-        .help(help.replace('`', ""))
-        .help_heading(key.section.title());
+    let help = format!("{} [env: {}] [default: {}]", key.help, key.variable(), key.default_in_words());
+    let flag = Arg::new(key.flag()).long(key.flag()).value_name(key.kind.placeholder());
+    let flag = flag.help(help.replace('`', "")).help_heading(key.section.title());
     // `--gateway-playground` alone means true.
-    if matches!(key.kind, Kind::Switch) {
-        flag.num_args(0..=1).default_missing_value("true")
-    } else {
-        flag
-    }
+    if matches!(key.kind, Kind::Switch) { flag.num_args(0..=1).default_missing_value("true") } else { flag }
 }
 
 /// What the configuration is read from, given a command's flags.

@@ -39,17 +39,9 @@ impl Config {
     }
 
     /// Reads a configuration from these variables alone.
-    pub fn from_variables<'a>(
-        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Self, Faults> {
-        let environment = variables
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        Self::load(Input {
-            environment,
-            ..Input::default()
-        })
+    pub fn from_variables<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Faults> {
+        let environment = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self::load(Input { environment, ..Input::default() })
     }
 }
 
@@ -131,10 +123,7 @@ pub enum HautAiAccess {
     /// `HAUT_AI_TOKEN`: a private token made in the portal.
     Token(SecretString),
     /// `HAUT_AI_USERNAME` and `HAUT_AI_PASSWORD`.
-    Login {
-        username: SecretString,
-        password: SecretString,
-    },
+    Login { username: SecretString, password: SecretString },
 }
 
 /// The BrainSTEM source.

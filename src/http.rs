@@ -36,9 +36,9 @@ use self::{
     answer::{Refusal, code},
 };
 use crate::{
+    cache::Sources,
     config::{Auth, Config, CorsOrigins},
     schema::{self, GatewaySchema},
-    cache::Sources,
 };
 
 /// The smallest answer that is compressed: below it nothing is gained over one packet.
@@ -85,25 +85,19 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
 
 fn routes(service: &Arc<Service>) -> Router {
     // The limit counts what arrives, whatever length was announced.
-    let graphql = get(graphql::get)
-        .post(graphql::post)
-        .layer(DefaultBodyLimit::max(service.body_bytes));
+    let graphql = get(graphql::get).post(graphql::post).layer(DefaultBodyLimit::max(service.body_bytes));
     let mut router = Router::new()
         .route("/graphql", graphql)
         .with_state(Arc::clone(service))
         .merge(health::routes(service.readiness.clone()));
     if service.playground {
-        router = router
-            .route("/", get(|| async { Redirect::to("/graphiql") }))
-            .merge(playground::routes());
+        router = router.route("/", get(|| async { Redirect::to("/graphiql") })).merge(playground::routes());
     }
     if let Some(sdl) = service.sdl.clone() {
         router = router.route("/schema.graphql", get(|| async move { schema_text(sdl) }));
     }
     // These two come last: they apply to the routes that are there.
-    router
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
+    router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
 }
 
 /// The layers, from the innermost to the outermost.
@@ -122,10 +116,7 @@ fn with_layers(router: Router, service: &Arc<Service>) -> Router {
         // Around all that writes bodies.
         .layer(compression())
         // On every answer: none is to be taken for a script or a page that it does not say it is.
-        .layer(SetResponseHeaderLayer::if_not_present(
-            X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
+        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         // Sees the status that goes out, and the time that everything took.
         .layer(from_fn(layers::log))
         // Outermost: whatever happens inside has an id.
@@ -137,16 +128,11 @@ fn compression() -> CompressionLayer<impl predicate::Predicate> {
     let worthwhile = predicate::SizeAbove::new(SMALLEST_COMPRESSED)
         .and(predicate::NotForContentType::IMAGES)
         .and(predicate::NotForContentType::SSE);
-    CompressionLayer::new()
-        .quality(CompressionLevel::Fastest)
-        .compress_when(worthwhile)
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worthwhile)
 }
 
 fn schema_text(sdl: String) -> Response {
-    let headers: [(HeaderName, &str); 2] = [
-        (CONTENT_TYPE, "text/plain; charset=utf-8"),
-        (CACHE_CONTROL, "no-cache"),
-    ];
+    let headers: [(HeaderName, &str); 2] = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "no-cache")];
     (headers, sdl).into_response()
 }
 
@@ -157,12 +143,7 @@ async fn not_found() -> Response {
 
 async fn method_not_allowed() -> Response {
     let message = "This address does not take that method; `Allow` says which it takes.";
-    Refusal::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        code::BAD_USER_INPUT,
-        message,
-    )
-    .answer(Format::Json)
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, code::BAD_USER_INPUT, message).answer(Format::Json)
 }
 
 #[cfg(test)]
@@ -180,10 +161,7 @@ mod tests {
         let panics = || async { panic!("for the test") as Response };
         let router = with_layers(Router::new().route("/", get(panics)), &service);
         let request = Request::get("/").header(HOST, "localhost");
-        let response = router
-            .oneshot(request.body(axum::body::Body::empty()).unwrap())
-            .await
-            .unwrap();
+        let response = router.oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert!(response.headers().contains_key("x-request-id"));
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();

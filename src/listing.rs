@@ -59,7 +59,9 @@ impl Walk<'_> {
         {
             page.failures.push(failure);
         }
-        page.has_more = !page.failures.is_empty() || self.has_more(page.position).await.unwrap_or(true);
+        // What a source left for later is more; where the page ended with a list, only a look behind it tells.
+        page.has_more =
+            page.has_more || !page.failures.is_empty() || self.has_more(page.position).await.unwrap_or(true);
         page
     }
 
@@ -115,9 +117,10 @@ impl Walk<'_> {
             let window = source.window(credential, *dataset, offset, left);
             let window = self.deadline.bound(Source::HautAi, window).await?;
             offset = window.end;
-            let is_last = window.is_last;
+            let follows = window.follows != Some(false);
             page.take(Source::HautAi, window, |position, behind| position.haut_ai = at(index, *dataset, behind));
-            if is_last {
+            page.has_more = follows;
+            if !follows {
                 (index, offset) = (index + 1, 0);
             }
             let next = datasets.get(index).map(|next| at(index, *next, offset));
@@ -146,7 +149,8 @@ impl Walk<'_> {
         let query = ListQuery { filters: Vec::new(), include: self.include.clone() };
         let window = source.window::<Subject>(credential, &query, offset, left);
         let window = self.deadline.bound(Source::BrainStem, window).await?;
-        let next = if window.is_last { BrainStemPosition::Done } else { BrainStemPosition::At(window.end) };
+        page.has_more = window.follows != Some(false);
+        let next = if page.has_more { BrainStemPosition::At(window.end) } else { BrainStemPosition::Done };
         page.take(Source::BrainStem, window, |position, behind| position.brainstem = BrainStemPosition::At(behind));
         page.position.brainstem = next;
         Ok(())

@@ -9,24 +9,13 @@ use crate::config::{Gateway, LogFormat};
 
 /// Starts the log for the whole process; a second call is an error.
 pub fn install(gateway: &Gateway) -> anyhow::Result<()> {
-    let filter = EnvFilter::builder()
-        .parse(&gateway.log_level)
-        .context("GATEWAY_LOG_LEVEL is not a filter")?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(stderr);
+    let filter = EnvFilter::builder().parse(&gateway.log_level).context("GATEWAY_LOG_LEVEL is not a filter")?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     let installed = match gateway.log_format {
-        LogFormat::Json => log
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .try_init(),
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
         // Colours only for eyes, and not for those who set NO_COLOR, which the subscriber looks at by itself.
         LogFormat::Text if stderr().is_terminal() => log.try_init(),
         LogFormat::Text => log.with_ansi(false).try_init(),
     };
-    installed
-        .map_err(|error| anyhow!(error))
-        .context("the log could not be started")
+    installed.map_err(|error| anyhow!(error)).context("the log could not be started")
 }

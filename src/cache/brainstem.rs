@@ -61,7 +61,8 @@ impl CachedBrainStem {
         (keys, fetch.boxed())
     }
 
-    /// `count` records of a list from `offset` on. What comes is kept as records too.
+    /// `count` records of a list from `offset` on, and for certain whether something follows. What comes is kept as records
+    /// too.
     pub async fn window<T: Model>(
         &self,
         credential: CredentialId,
@@ -69,7 +70,13 @@ impl CachedBrainStem {
         offset: u64,
         count: u64,
     ) -> Result<Window<T>, SourceError> {
-        window(Source::BrainStem, offset, count, |at, count| self.page(credential, query, at, count)).await
+        let fetch = |at, count| self.page(credential, query, at, count);
+        let mut read = window(Source::BrainStem, offset, count, fetch).await?;
+        if read.follows.is_none() {
+            // Only a look tells.
+            read.follows = Some(self.page::<T>(credential, query, read.end, 1).await?.holds(read.end));
+        }
+        Ok(read)
     }
 
     /// How many records a list has, where the server counts them.

@@ -199,7 +199,7 @@ impl Search {
             }
             at = window.end;
             let left = window.total.map_or(u64::MAX, |total| total.saturating_sub(at)).div_ceil(MAX_PAGE);
-            if self.missing.is_empty() || window.is_last || !worth(left, self.missing.len() as u64) {
+            if self.missing.is_empty() || window.follows == Some(false) || !worth(left, self.missing.len() as u64) {
                 return Ok(());
             }
         }

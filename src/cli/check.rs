@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 use subject_gateway::{
-    config::Config,
     cache::{Checked, Sources},
+    config::Config,
     telemetry,
 };
 
@@ -19,11 +19,7 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
         output::print(&line(source))?;
     }
     let failed = checked.iter().any(|source| source.outcome.is_err());
-    Ok(if failed {
-        ExitCode::from(FAILED)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
 fn line(checked: &Checked) -> String {
@@ -31,9 +27,5 @@ fn line(checked: &Checked) -> String {
         Ok(words) => ("ok", words),
         Err(words) => ("failed", words),
     };
-    format!(
-        "{:<9}  {verdict:<6}  {:>6} ms  {words}",
-        checked.source,
-        checked.took.as_millis()
-    )
+    format!("{:<9}  {verdict:<6}  {:>6} ms  {words}", checked.source, checked.took.as_millis())
 }

@@ -8,9 +8,7 @@ use anyhow::Context as _;
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("standard output is not writable")
-        }
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output is not writable"),
         _ => Ok(()),
     }
 }

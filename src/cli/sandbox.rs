@@ -14,10 +14,7 @@ use subject_gateway::{
         Config, Gateway, Input,
         keys::{Key, key},
     },
-    sandbox::{
-        BRAINSTEM_TOKEN, COMPANY_ID, HAUT_AI_PASSWORD, HAUT_AI_TOKEN, HAUT_AI_USERNAME, Options,
-        Sandbox,
-    },
+    sandbox::{BRAINSTEM_TOKEN, COMPANY_ID, HAUT_AI_PASSWORD, HAUT_AI_TOKEN, HAUT_AI_USERNAME, Options, Sandbox},
     telemetry,
 };
 
@@ -38,9 +35,7 @@ const FIRST_QUERY: &str = "\
 }";
 
 pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
-    let legacy = flags
-        .get_one::<String>("brainstem-generation")
-        .is_some_and(|generation| generation == "legacy");
+    let legacy = flags.get_one::<String>("brainstem-generation").is_some_and(|generation| generation == "legacy");
     let sandbox = start(flags, legacy).await?;
     if flags.get_flag("upstreams-only") {
         let mut signals = Signals::new()?;
@@ -49,11 +44,7 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let presets = presets(&sandbox, legacy);
-    let config = Config::load(Input {
-        presets,
-        ignore_sources: true,
-        ..input(flags)
-    })?;
+    let config = Config::load(Input { presets, ignore_sources: true, ..input(flags) })?;
     telemetry::install(&config.gateway)?;
     let app = App::new(&config)?;
     let (listener, address) = listen(&config.gateway).await?;
@@ -62,37 +53,23 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
 }
 
 async fn start(flags: &ArgMatches, legacy: bool) -> anyhow::Result<Sandbox> {
-    let address = flags
-        .get_one::<IpAddr>("upstreams-listen")
-        .copied()
-        .unwrap_or(IpAddr::from([127, 0, 0, 1]));
-    let listen = |flag| {
-        SocketAddr::from((
-            address,
-            flags.get_one::<u16>(flag).copied().unwrap_or_default(),
-        ))
-    };
+    let address = flags.get_one::<IpAddr>("upstreams-listen").copied().unwrap_or(IpAddr::from([127, 0, 0, 1]));
+    let listen = |flag| SocketAddr::from((address, flags.get_one::<u16>(flag).copied().unwrap_or_default()));
     let options = Options {
         haut_ai_listen: listen("haut-ai-port"),
         brainstem_listen: listen("brainstem-port"),
         brainstem_legacy: legacy,
         ..Options::default()
     };
-    Sandbox::start(options)
-        .await
-        .map_err(|error| not_started(flags, &error))
+    Sandbox::start(options).await.map_err(|error| not_started(flags, &error))
 }
 
 /// Names the flags that were given: the sandbox does not say which of its two ports it could not have.
 fn not_started(flags: &ArgMatches, error: &io::Error) -> anyhow::Error {
     let given = |name: &&str| flags.value_source(name) == Some(ValueSource::CommandLine);
-    let names: Vec<&str> = ["haut-ai-port", "brainstem-port", "upstreams-listen"]
-        .into_iter()
-        .filter(given)
-        .collect();
+    let names: Vec<&str> = ["haut-ai-port", "brainstem-port", "upstreams-listen"].into_iter().filter(given).collect();
     if names.is_empty() {
-        return anyhow::Error::new(io::Error::from(error.kind()))
-            .context("the upstreams could not be started");
+        return anyhow::Error::new(io::Error::from(error.kind())).context("the upstreams could not be started");
     }
     let flags: Vec<String> = names.iter().map(|name| format!("--{name}")).collect();
     not_listening("an address of the upstreams", &flags.join(" or "), error)
@@ -109,23 +86,13 @@ fn presets(sandbox: &Sandbox, legacy: bool) -> Vec<(&'static Key, String)> {
         ("haut_ai.company_id", COMPANY_ID),
         ("brainstem.url", sandbox.brainstem().url()),
         ("brainstem.token", BRAINSTEM_TOKEN),
-        (
-            "brainstem.generation",
-            if legacy { "legacy" } else { "current" },
-        ),
+        ("brainstem.generation", if legacy { "legacy" } else { "current" }),
     ];
-    texts
-        .into_iter()
-        .map(|(path, text)| (key(path), text.to_owned()))
-        .collect()
+    texts.into_iter().map(|(path, text)| (key(path), text.to_owned())).collect()
 }
 
 fn welcome(gateway: &Gateway, address: SocketAddr, sandbox: &Sandbox) -> String {
-    let playground = if gateway.playground {
-        format!("http://{address}/graphiql")
-    } else {
-        "off".into()
-    };
+    let playground = if gateway.playground { format!("http://{address}/graphiql") } else { "off".into() };
     let (haut_ai, brainstem) = (sandbox.haut_ai().url(), sandbox.brainstem().url());
     let curl = curl(address).unwrap_or_default();
     format!(
@@ -148,21 +115,14 @@ Ctrl-C ends it."
 /// The first query for a shell; it has no single quote in it.
 fn curl(address: SocketAddr) -> anyhow::Result<String> {
     let query = FIRST_QUERY.split_whitespace().collect::<Vec<_>>().join(" ");
-    let body =
-        serde_json::to_string(&serde_json::json!({ "query": query })).context("a text is JSON")?;
-    Ok(format!(
-        "curl -s http://{address}/graphql -H 'content-type: application/json' -d '{body}'"
-    ))
+    let body = serde_json::to_string(&serde_json::json!({ "query": query })).context("a text is JSON")?;
+    Ok(format!("curl -s http://{address}/graphql -H 'content-type: application/json' -d '{body}'"))
 }
 
 /// The upstreams with the lines that point `serve` at them, in each flavour.
 fn upstreams(sandbox: &Sandbox, legacy: bool) -> String {
     let (haut_ai, brainstem) = (sandbox.haut_ai().url(), sandbox.brainstem().url());
-    let generation = if legacy {
-        "\nexport BRAINSTEM_GENERATION=legacy"
-    } else {
-        ""
-    };
+    let generation = if legacy { "\nexport BRAINSTEM_GENERATION=legacy" } else { "" };
     format!(
         "\
 # Haut.AI, with a token

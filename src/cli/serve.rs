@@ -32,8 +32,7 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
 /// Takes the configured address.
 pub(crate) async fn listen(gateway: &Gateway) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(gateway.listen).await;
-    let listener = listener
-        .map_err(|error| not_listening(&gateway.listen.to_string(), "--gateway-listen", &error))?;
+    let listener = listener.map_err(|error| not_listening(&gateway.listen.to_string(), "--gateway-listen", &error))?;
     let address = listener.local_addr().context("the socket has no address")?;
     Ok((listener, address))
 }
@@ -47,11 +46,7 @@ pub(crate) fn not_listening(address: &str, flag: &str, error: &io::Error) -> any
 }
 
 /// Serves until a signal, then until what is in flight has finished; a second signal ends at once.
-pub(crate) async fn serve(
-    gateway: &Gateway,
-    app: &App,
-    listener: TcpListener,
-) -> anyhow::Result<ExitCode> {
+pub(crate) async fn serve(gateway: &Gateway, app: &App, listener: TcpListener) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
     let (stopping, stop) = tokio::sync::oneshot::channel::<()>();
     let stop = async { drop(stop.await) };
@@ -89,10 +84,7 @@ impl Signals {
     pub(crate) fn new() -> anyhow::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let on = |kind| signal(kind).context("signals cannot be received");
-        Ok(Self {
-            interrupt: on(SignalKind::interrupt())?,
-            terminate: on(SignalKind::terminate())?,
-        })
+        Ok(Self { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
     }
 
     pub(crate) async fn next(&mut self) {

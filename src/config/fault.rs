@@ -48,20 +48,12 @@ pub struct Fault {
 impl Fault {
     /// A fault of something that was set.
     pub(super) fn at(name: impl Into<String>, origin: &Origin, problem: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            origin: Some(origin.clone()),
-            problem: problem.into(),
-        }
+        Self { name: name.into(), origin: Some(origin.clone()), problem: problem.into() }
     }
 
     /// A fault between settings, or of what is missing.
     pub(super) fn of(name: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            origin: None,
-            problem: problem.into(),
-        }
+        Self { name: name.into(), origin: None, problem: problem.into() }
     }
 }
 
@@ -91,9 +83,7 @@ impl fmt::Display for Faults {
             [only] => write!(formatter, "the configuration is not usable: {only}"),
             faults => {
                 write!(formatter, "the configuration has {} faults:", faults.len())?;
-                faults
-                    .iter()
-                    .try_for_each(|fault| write!(formatter, "\n  {fault}"))
+                faults.iter().try_for_each(|fault| write!(formatter, "\n  {fault}"))
             }
         }
     }

@@ -35,9 +35,7 @@ fn syntax_error(text: &str, error: &toml::de::Error) -> String {
 
 fn take_table(table: Table, origin: &Origin, ignore_sources: bool, settings: &mut Settings) {
     for (name, value) in table {
-        let section = Section::ALL
-            .into_iter()
-            .find(|section| section.name() == name);
+        let section = Section::ALL.into_iter().find(|section| section.name() == name);
         match (section, value) {
             (Some(section), _) if ignore_sources && section.is_source() => {}
             (Some(section), Value::Table(entries)) => {
@@ -61,18 +59,12 @@ fn take_table(table: Table, origin: &Origin, ignore_sources: bool, settings: &mu
 
 fn take_section(section: Section, entries: Table, origin: &Origin, settings: &mut Settings) {
     for (name, value) in entries {
-        let known = KEYS
-            .iter()
-            .find(|key| key.section == section && key.name == name);
+        let known = KEYS.iter().find(|key| key.section == section && key.name == name);
         if let Some(key) = known {
             take_value(key, &value, origin, settings);
         } else {
             let problem = unknown_key(section, &name);
-            settings.fault(Fault::at(
-                format!("[{}] {name}", section.name()),
-                origin,
-                problem,
-            ));
+            settings.fault(Fault::at(format!("[{}] {name}", section.name()), origin, problem));
         }
     }
 }
@@ -102,9 +94,7 @@ fn text_of(kind: Kind, value: &Value) -> Option<String> {
 }
 
 fn unknown_table(name: &str) -> String {
-    let tables = Section::ALL
-        .into_iter()
-        .map(|section| section.name().to_owned());
+    let tables = Section::ALL.into_iter().map(|section| section.name().to_owned());
     let suggestion = closest(name, tables).map(|section| format!("[{section}]"));
     unknown("table", suggestion)
 }
@@ -114,10 +104,7 @@ fn stray_key(name: &str) -> String {
 }
 
 fn unknown_key(section: Section, name: &str) -> String {
-    let own = KEYS
-        .iter()
-        .filter(|key| key.section == section)
-        .map(|key| key.name.to_owned());
+    let own = KEYS.iter().filter(|key| key.section == section).map(|key| key.name.to_owned());
     let suggestion = closest(name, own).map(|name| format!("`{name}`"));
     unknown("key", suggestion.or_else(|| owner(name)))
 }

@@ -19,13 +19,7 @@ pub enum Section {
 
 impl Section {
     /// In the order of the documentation.
-    pub const ALL: [Self; 5] = [
-        Self::Gateway,
-        Self::HautAi,
-        Self::BrainStem,
-        Self::Cache,
-        Self::Limits,
-    ];
+    pub const ALL: [Self; 5] = [Self::Gateway, Self::HautAi, Self::BrainStem, Self::Cache, Self::Limits];
 
     /// The TOML table's name; in capitals, the prefix of the variables.
     pub fn name(self) -> &'static str {
@@ -102,19 +96,12 @@ impl Kind {
             Self::Count { min, max, unit } => {
                 format!("a whole number of {unit} from {min} to {max}")
             }
-            Self::Url => {
-                "an http or https URL without credentials, query, fragment or API path".into()
-            }
+            Self::Url => "an http or https URL without credentials, query, fragment or API path".into(),
             Self::Uuid => "a UUID".into(),
             Self::Uuids => "UUIDs separated by commas".into(),
             Self::ApiPath => "a relative path such as api/v1/things/".into(),
-            Self::Hosts => {
-                "host names or addresses, without scheme and port, separated by commas".into()
-            }
-            Self::Origins => {
-                "origins such as https://app.example.org, or `localhost`, separated by commas"
-                    .into()
-            }
+            Self::Hosts => "host names or addresses, without scheme and port, separated by commas".into(),
+            Self::Origins => "origins such as https://app.example.org, or `localhost`, separated by commas".into(),
             Self::LogFilter => "a tracing filter such as info or subject_gateway=debug,warn".into(),
             Self::Token => "visible ASCII characters without spaces".into(),
             Self::Secret => "some text".into(),
@@ -215,10 +202,7 @@ pub fn markdown() -> String {
             let (variable, flag) = (key.variable(), key.flag());
             let (default, expected, help) = (key.default_in_words(), key.kind.expected(), key.help);
             let secret = if key.kind.is_secret() { " Secret." } else { "" };
-            let _ = writeln!(
-                text,
-                "| `{variable}` | `--{flag}` | {default} | {expected} | {help}{secret} |"
-            );
+            let _ = writeln!(text, "| `{variable}` | `--{flag}` | {default} | {expected} | {help}{secret} |");
         }
         text.push('\n');
     }

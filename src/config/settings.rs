@@ -47,12 +47,8 @@ impl Settings {
             settings.set(key, text, Origin::Preset);
         }
         let environment = settings.text_of(input.environment);
-        let named = environment
-            .iter()
-            .find(|(name, value)| name == CONFIG_VARIABLE && !value.is_empty());
-        let path = input
-            .file
-            .or_else(|| named.map(|(_, value)| PathBuf::from(value)));
+        let named = environment.iter().find(|(name, value)| name == CONFIG_VARIABLE && !value.is_empty());
+        let path = input.file.or_else(|| named.map(|(_, value)| PathBuf::from(value)));
         if let Some(path) = path {
             file::read(&path, input.ignore_sources, &mut settings);
         }
@@ -76,20 +72,13 @@ impl Settings {
     }
 
     /// The keys of a section that somebody set, in the table's order.
-    pub(super) fn of_section(
-        &self,
-        section: Section,
-    ) -> impl Iterator<Item = (&'static Key, &Setting)> {
-        KEYS.iter()
-            .filter(move |key| key.section == section)
-            .filter_map(|key| Some((key, self.get(key)?)))
+    pub(super) fn of_section(&self, section: Section) -> impl Iterator<Item = (&'static Key, &Setting)> {
+        KEYS.iter().filter(move |key| key.section == section).filter_map(|key| Some((key, self.get(key)?)))
     }
 
     /// Variables of ours as text; one that is not UTF-8 is a fault.
     fn text_of(&mut self, environment: Vec<(OsString, OsString)>) -> Vec<(String, String)> {
-        let named = environment
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        let named = environment.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         let mut pairs = Vec::new();
         for (name, value) in named.filter(|(name, _)| section_of(name).is_some()) {
             if let Ok(value) = value.into_string() {
@@ -112,11 +101,7 @@ impl Settings {
             match KEYS.iter().find(|key| key.variable() == *name) {
                 Some(key) => self.set(key, value.clone(), Origin::Environment),
                 None if is_from_kubernetes(name, value) => {}
-                None => self.fault(Fault::at(
-                    name,
-                    &Origin::Environment,
-                    unknown_variable(name),
-                )),
+                None => self.fault(Fault::at(name, &Origin::Environment, unknown_variable(name))),
             }
         }
     }
@@ -130,10 +115,7 @@ fn section_of(variable: &str) -> Option<Section> {
 }
 
 fn unknown_variable(name: &str) -> String {
-    let known = KEYS
-        .iter()
-        .map(Key::variable)
-        .chain([CONFIG_VARIABLE.to_owned()]);
+    let known = KEYS.iter().map(Key::variable).chain([CONFIG_VARIABLE.to_owned()]);
     unknown("variable", closest(name, known))
 }
 
@@ -148,12 +130,7 @@ pub(super) fn unknown(what: &str, suggestion: Option<String>) -> String {
 /// The candidate a slip most likely meant.
 pub(super) fn closest(name: &str, candidates: impl Iterator<Item = String>) -> Option<String> {
     candidates
-        .map(|candidate| {
-            (
-                strsim::normalized_damerau_levenshtein(name, &candidate),
-                candidate,
-            )
-        })
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(name, &candidate), candidate))
         .filter(|(likeness, _)| *likeness >= 0.7)
         .max_by(|(left, _), (right, _)| left.total_cmp(right))
         .map(|(_, candidate)| candidate)
@@ -162,13 +139,9 @@ pub(super) fn closest(name: &str, candidates: impl Iterator<Item = String>) -> O
 /// Whether Kubernetes put the variable there: it tells every pod of every service, and a service called `gateway` or
 /// `cache-redis` makes names that begin like ours (`GATEWAY_SERVICE_HOST`, `GATEWAY_PORT_8080_TCP_ADDR`).
 fn is_from_kubernetes(name: &str, value: &str) -> bool {
-    let link = ["tcp://", "udp://", "sctp://"]
-        .iter()
-        .any(|scheme| value.starts_with(scheme));
+    let link = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
     name.ends_with("_SERVICE_HOST")
-        || name
-            .split_once("_SERVICE_PORT")
-            .is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with('_'))
+        || name.split_once("_SERVICE_PORT").is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with('_'))
         || (name.ends_with("_PORT") && link)
         || name.split("_PORT_").skip(1).any(is_port_link)
 }
@@ -177,9 +150,7 @@ fn is_from_kubernetes(name: &str, value: &str) -> bool {
 fn is_port_link(rest: &str) -> bool {
     let mut words = rest.split('_');
     let port = words.next().is_some_and(|port| port.parse::<u16>().is_ok());
-    let protocol = words
-        .next()
-        .is_some_and(|word| matches!(word, "TCP" | "UDP" | "SCTP"));
+    let protocol = words.next().is_some_and(|word| matches!(word, "TCP" | "UDP" | "SCTP"));
     port && protocol
 }
 
@@ -202,11 +173,7 @@ mod tests {
         for (name, value) in injected {
             assert!(is_from_kubernetes(name, value), "{name}");
         }
-        for (name, value) in [
-            ("GATEWAY_PORT", "8080"),
-            ("GATEWAY_PORTS", "1"),
-            ("GATEWAY_PORT_TCP", "1"),
-        ] {
+        for (name, value) in [("GATEWAY_PORT", "8080"), ("GATEWAY_PORTS", "1"), ("GATEWAY_PORT_TCP", "1")] {
             assert!(!is_from_kubernetes(name, value), "{name}");
         }
     }

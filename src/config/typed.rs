@@ -3,8 +3,7 @@
 use secrecy::SecretString;
 
 use super::{
-    Auth, AuthScheme, BrainStem, Cache, Config, Gateway, Generation, HautAi, HautAiAccess, Limits,
-    LogFormat, Portal,
+    Auth, AuthScheme, BrainStem, Cache, Config, Gateway, Generation, HautAi, HautAiAccess, Limits, LogFormat, Portal,
     fault::{Fault, Faults},
     keys::{Fallback, Key, Kind, Section, key},
     settings::{Setting, Settings},
@@ -14,8 +13,7 @@ use super::{
 const NO_SOURCE: &str = "none is configured: set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and \
                          HAUT_AI_PASSWORD, or BRAINSTEM_TOKEN, or BRAINSTEM_PORTAL=public (or try `subject-gateway \
                          sandbox`, which needs none)";
-const HAUT_AI_NEEDS: &str =
-    "set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and HAUT_AI_PASSWORD";
+const HAUT_AI_NEEDS: &str = "set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and HAUT_AI_PASSWORD";
 const BRAINSTEM_NEEDS: &str = "set BRAINSTEM_TOKEN, or BRAINSTEM_PORTAL=public";
 
 pub(super) fn build(settings: Settings) -> Result<Config, Faults> {
@@ -31,11 +29,7 @@ pub(super) fn build(settings: Settings) -> Result<Config, Faults> {
         reader.fault(Fault::of("sources", NO_SOURCE));
     }
     let faults = reader.settings.faults;
-    if faults.is_empty() {
-        Ok(config)
-    } else {
-        Err(Faults(faults))
-    }
+    if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
 }
 
 fn gateway(reader: &mut Reader) -> Gateway {
@@ -88,15 +82,7 @@ fn haut_ai(reader: &mut Reader) -> Option<HautAi> {
     }
     // A faulty secret leaves no access; the fault is on record.
     let access = access.unwrap_or_else(|| HautAiAccess::Token(SecretString::default()));
-    Some(HautAi {
-        url,
-        access,
-        company_id,
-        dataset_ids,
-        biological_sexes_path,
-        refresh_after,
-        timeout,
-    })
+    Some(HautAi { url, access, company_id, dataset_ids, biological_sexes_path, refresh_after, timeout })
 }
 
 fn haut_ai_access(reader: &mut Reader) -> Option<HautAiAccess> {
@@ -104,23 +90,16 @@ fn haut_ai_access(reader: &mut Reader) -> Option<HautAiAccess> {
     let username = reader.secret("haut_ai.username");
     let password = reader.secret("haut_ai.password");
     let [with_token, with_username, with_password] =
-        ["haut_ai.token", "haut_ai.username", "haut_ai.password"]
-            .map(|path| reader.is_any_set(&[path]));
+        ["haut_ai.token", "haut_ai.username", "haut_ai.password"].map(|path| reader.is_any_set(&[path]));
     if with_token && (with_username || with_password) {
         reader.fault(Fault::of(
             "HAUT_AI_TOKEN",
             "is set beside HAUT_AI_USERNAME or HAUT_AI_PASSWORD; set one or the other",
         ));
     } else if with_username && !with_password {
-        reader.fault(Fault::of(
-            "HAUT_AI_PASSWORD",
-            "is missing; needed beside HAUT_AI_USERNAME",
-        ));
+        reader.fault(Fault::of("HAUT_AI_PASSWORD", "is missing; needed beside HAUT_AI_USERNAME"));
     } else if with_password && !with_username {
-        reader.fault(Fault::of(
-            "HAUT_AI_USERNAME",
-            "is missing; needed beside HAUT_AI_PASSWORD",
-        ));
+        reader.fault(Fault::of("HAUT_AI_USERNAME", "is missing; needed beside HAUT_AI_PASSWORD"));
     }
     match (token, username, password) {
         (Some(token), ..) => Some(HautAiAccess::Token(token)),
@@ -189,11 +168,8 @@ impl Reader {
     fn value<T>(&mut self, path: &str, parse: fn(Kind, &str) -> Option<T>) -> T {
         let set = self.optional(path, parse);
         set.unwrap_or_else(|| {
-            let Fallback::Value(text) = key(path).fallback else {
-                panic!("`{path}` has no default")
-            };
-            parse(key(path).kind, text)
-                .unwrap_or_else(|| panic!("the default of `{path}` is not valid"))
+            let Fallback::Value(text) = key(path).fallback else { panic!("`{path}` has no default") };
+            parse(key(path).kind, text).unwrap_or_else(|| panic!("the default of `{path}` is not valid"))
         })
     }
 
@@ -203,11 +179,7 @@ impl Reader {
         let setting = self.settings.get(key)?;
         let value = parse(key.kind, &setting.text);
         if value.is_none() {
-            let problem = format!(
-                "expected {}{}",
-                key.kind.expected(),
-                found(key, &setting.text)
-            );
+            let problem = format!("expected {}{}", key.kind.expected(), found(key, &setting.text));
             self.fault_at(key, problem);
         }
         value
@@ -222,20 +194,12 @@ impl Reader {
         let read = std::fs::read_to_string(&setting.text);
         if self.is_set(path) {
             let secret = key(path).variable();
-            self.fault_at(
-                file_key,
-                format!("is set beside {secret}; set one or the other"),
-            );
+            self.fault_at(file_key, format!("is set beside {secret}; set one or the other"));
             return None;
         }
-        let problem = match read
-            .map(|text| values::secret(key(path).kind, text.trim_end_matches(['\r', '\n'])))
-        {
+        let problem = match read.map(|text| values::secret(key(path).kind, text.trim_end_matches(['\r', '\n']))) {
             Ok(Some(secret)) => return Some(secret),
-            Ok(None) => format!(
-                "the file should hold {}, in one line",
-                key(path).kind.expected()
-            ),
+            Ok(None) => format!("the file should hold {}, in one line", key(path).kind.expected()),
             Err(error) => format!("the file cannot be read: {error}"),
         };
         self.fault_at(file_key, problem);
@@ -248,28 +212,17 @@ impl Reader {
 
     /// Whether one of these secrets is given, as it is or in a file.
     fn is_any_set(&self, secrets: &[&str]) -> bool {
-        secrets
-            .iter()
-            .any(|path| self.is_set(path) || self.is_set(&format!("{path}_file")))
+        secrets.iter().any(|path| self.is_set(path) || self.is_set(&format!("{path}_file")))
     }
 
     /// Settings of a source that is not configured say that somebody meant it to be. The URL alone does not: an image
     /// or a chart may carry it.
     fn fault_when_idle(&mut self, section: Section, needs: &str) {
-        let told = |(key, setting): (&'static Key, &Setting)| {
-            format!("{} ({})", setting.origin.name_of(key), setting.origin)
-        };
-        let set: Vec<_> = self
-            .settings
-            .of_section(section)
-            .filter(|(key, _)| key.name != "url")
-            .map(told)
-            .collect();
+        let told =
+            |(key, setting): (&'static Key, &Setting)| format!("{} ({})", setting.origin.name_of(key), setting.origin);
+        let set: Vec<_> = self.settings.of_section(section).filter(|(key, _)| key.name != "url").map(told).collect();
         if !set.is_empty() {
-            let problem = format!(
-                "is not configured, although there is {}: {needs}",
-                set.join(", ")
-            );
+            let problem = format!("is not configured, although there is {}: {needs}", set.join(", "));
             self.fault(Fault::of(section.title(), problem));
         }
     }

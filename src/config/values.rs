@@ -15,10 +15,7 @@ use super::{CorsOrigins, keys::Kind};
 
 pub(super) fn listen(_: Kind, text: &str) -> Option<SocketAddr> {
     let port = text.strip_prefix("localhost:");
-    port.map_or_else(
-        || text.parse().ok(),
-        |port| Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?))),
-    )
+    port.map_or_else(|| text.parse().ok(), |port| Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?))))
 }
 
 pub(super) fn switch(_: Kind, text: &str) -> Option<bool> {
@@ -34,10 +31,7 @@ pub(super) fn choice(kind: Kind, text: &str) -> Option<&'static str> {
     let Kind::Choice(words) = kind else {
         return None;
     };
-    words
-        .iter()
-        .find(|word| word.eq_ignore_ascii_case(text))
-        .copied()
+    words.iter().find(|word| word.eq_ignore_ascii_case(text)).copied()
 }
 
 pub(super) fn millis(kind: Kind, text: &str) -> Option<Duration> {
@@ -61,22 +55,15 @@ pub(super) fn size(kind: Kind, text: &str) -> Option<usize> {
 
 fn whole_number(text: &str, min: u64, max: u64) -> Option<u64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse()
-        .ok()
-        .filter(|number| digits && (min..=max).contains(number))
+    text.parse().ok().filter(|number| digits && (min..=max).contains(number))
 }
 
 /// An upstream's base, which always ends with `/` so that paths can be joined to it.
 pub(super) fn url(_: Kind, text: &str) -> Option<Url> {
     let mut url = Url::parse(text).ok()?;
-    let bare = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    if !bare
-        || !matches!(url.scheme(), "http" | "https")
-        || url.host_str().is_none_or(str::is_empty)
-    {
+    let bare =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    if !bare || !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
         return None;
     }
     // The most likely slip: the documentation's addresses have the API's path in them, which the sources add themselves.
@@ -94,18 +81,13 @@ pub(super) fn uuid(_: Kind, text: &str) -> Option<Uuid> {
 }
 
 pub(super) fn uuids(kind: Kind, text: &str) -> Option<Vec<Uuid>> {
-    let ids: Vec<Uuid> = items(text)
-        .map(|item| uuid(kind, item))
-        .collect::<Option<_>>()?;
+    let ids: Vec<Uuid> = items(text).map(|item| uuid(kind, item)).collect::<Option<_>>()?;
     (!ids.is_empty()).then_some(ids)
 }
 
 pub(super) fn api_path(_: Kind, text: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
-    let sound = !text.is_empty()
-        && !text.starts_with('/')
-        && !text.contains("//")
-        && text.bytes().all(plain);
+    let sound = !text.is_empty() && !text.starts_with('/') && !text.contains("//") && text.bytes().all(plain);
     let climbs = text.split('/').any(|segment| matches!(segment, "." | ".."));
     (sound && !climbs).then(|| text.to_owned())
 }
@@ -159,7 +141,5 @@ pub(super) fn secret(kind: Kind, text: &str) -> Option<SecretString> {
 }
 
 fn items(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }

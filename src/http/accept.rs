@@ -28,16 +28,8 @@ impl Format {
 /// The newer type is for those who name it. Wildcards get `application/json`, which every client reads, unless they
 /// refuse just that.
 pub(super) fn negotiate(headers: &HeaderMap) -> Option<Format> {
-    let values: Vec<&str> = headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    let ranges: Vec<(String, f32)> = values
-        .iter()
-        .flat_map(|value| value.split(','))
-        .filter_map(range)
-        .collect();
+    let values: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let ranges: Vec<(String, f32)> = values.iter().flat_map(|value| value.split(',')).filter_map(range).collect();
     if ranges.is_empty() {
         return Some(Format::Json);
     }
@@ -54,31 +46,20 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Option<Format> {
 /// A media range with its weight. Parameters other than `q` don't matter: both types are JSON in UTF-8.
 fn range(text: &str) -> Option<(String, f32)> {
     let mut parts = text.split(';').map(str::trim);
-    let name = parts
-        .next()
-        .filter(|name| !name.is_empty())?
-        .to_ascii_lowercase();
+    let name = parts.next().filter(|name| !name.is_empty())?.to_ascii_lowercase();
     let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
     // A weight that can't be read counts as none given.
-    let weight = weight
-        .and_then(|weight| weight.parse().ok())
-        .unwrap_or(1.0_f32);
+    let weight = weight.and_then(|weight| weight.parse().ok()).unwrap_or(1.0_f32);
     Some((name, weight.clamp(0.0, 1.0)))
 }
 
 /// A type's weight: what the most specific range that covers it says.
 fn quality(ranges: &[(String, f32)], media_type: &str) -> f32 {
     let weight = |wanted: &str| {
-        let weights = ranges
-            .iter()
-            .filter(|(name, _)| name == wanted)
-            .map(|(_, weight)| *weight);
+        let weights = ranges.iter().filter(|(name, _)| name == wanted).map(|(_, weight)| *weight);
         weights.reduce(f32::max)
     };
-    weight(media_type)
-        .or_else(|| weight("application/*"))
-        .or_else(|| weight("*/*"))
-        .unwrap_or(0.0)
+    weight(media_type).or_else(|| weight("application/*")).or_else(|| weight("*/*")).unwrap_or(0.0)
 }
 
 #[cfg(test)]
@@ -99,28 +80,13 @@ mod tests {
             ("application/json; charset=utf-8", json),
             ("APPLICATION/JSON", json),
             ("application/graphql-response+json", newer),
-            (
-                "application/graphql-response+json; charset=utf-8, application/json; charset=utf-8",
-                newer,
-            ),
+            ("application/graphql-response+json; charset=utf-8, application/json; charset=utf-8", newer),
             ("application/json, application/graphql-response+json", newer),
-            (
-                "application/graphql-response+json;q=0.5, application/json",
-                json,
-            ),
-            (
-                "application/graphql-response+json;q=0.9, application/json;q=0.8",
-                newer,
-            ),
-            (
-                "application/graphql-response+json;q=0, application/json",
-                json,
-            ),
+            ("application/graphql-response+json;q=0.5, application/json", json),
+            ("application/graphql-response+json;q=0.9, application/json;q=0.8", newer),
+            ("application/graphql-response+json;q=0, application/json", json),
             ("application/json;q=0, */*", newer),
-            (
-                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-                json,
-            ),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", json),
             ("multipart/mixed;deferSpec=20220824,application/json", json),
             ("application/json;q=x", json),
             ("text/html", None),

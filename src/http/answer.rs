@@ -34,16 +34,8 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(
-        status: StatusCode,
-        code: &'static str,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-        }
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, message: message.into() }
     }
 
     /// A request that is not one: 400 in either format.
@@ -53,8 +45,7 @@ impl Refusal {
 
     /// The refusal as a GraphQL client reads it.
     pub(super) fn answer(self, format: Format) -> Response {
-        let body =
-            json!({"errors": [{"message": self.message, "extensions": {"code": self.code}}]});
+        let body = json!({"errors": [{"message": self.message, "extensions": {"code": self.code}}]});
         finish(self.status, format, body.to_string())
     }
 }
@@ -67,11 +58,7 @@ pub(super) fn executed(result: GraphQlAnswer, format: Format) -> Response {
 }
 
 /// Errors that kept the request from being executed: an answer without `data`.
-pub(super) fn request_error(
-    errors: &[ServerError],
-    status: StatusCode,
-    format: Format,
-) -> Response {
+pub(super) fn request_error(errors: &[ServerError], status: StatusCode, format: Format) -> Response {
     finish(status, format, json!({ "errors": errors }).to_string())
 }
 
@@ -85,9 +72,6 @@ fn finish(status: StatusCode, format: Format, body: String) -> Response {
 /// Answers may hold personal data: no cache between here and the caller keeps them.
 fn set_headers(response: &mut Response, format: Format) {
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static(format.content_type()),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }

@@ -37,43 +37,27 @@ pub(super) async fn post(State(service): State<Arc<Service>>, request: Request) 
     let Some(format) = negotiate(request.headers()) else {
         return not_acceptable();
     };
-    match read_body(request, deadline)
-        .await
-        .and_then(|body| request::from_body(&body))
-    {
-        Ok(request) => {
-            service
-                .run(request, false, deadline, format, &operation_name)
-                .await
-        }
+    match read_body(request, deadline).await.and_then(|body| request::from_body(&body)) {
+        Ok(request) => service.run(request, false, deadline, format, &operation_name).await,
         Err(refusal) => refused_request(refusal, format),
     }
 }
 
 /// `GET /graphql`: queries only, since a link or an image can make a browser send one.
-pub(super) async fn get(
-    State(service): State<Arc<Service>>,
-    uri: Uri,
-    request: Request,
-) -> Response {
+pub(super) async fn get(State(service): State<Arc<Service>>, uri: Uri, request: Request) -> Response {
     let deadline = Instant::now() + service.deadline;
     let operation_name = OperationName::of(&request);
     let Some(format) = negotiate(request.headers()) else {
         return not_acceptable();
     };
     match request::from_query_string(uri.query().unwrap_or_default()) {
-        Ok(request) => {
-            service
-                .run(request, true, deadline, format, &operation_name)
-                .await
-        }
+        Ok(request) => service.run(request, true, deadline, format, &operation_name).await,
         Err(refusal) => refused_request(refusal, format),
     }
 }
 
 fn not_acceptable() -> Response {
-    let message =
-        "Answers are application/graphql-response+json or application/json; `Accept` refuses both.";
+    let message = "Answers are application/graphql-response+json or application/json; `Accept` refuses both.";
     Refusal::new(StatusCode::NOT_ACCEPTABLE, code::BAD_USER_INPUT, message).answer(Format::Json)
 }
 
@@ -91,24 +75,14 @@ async fn read_body(request: Request, deadline: Instant) -> Result<Bytes, Refusal
     // The limit itself is a layer on the route.
     match timeout_at(deadline.into(), Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(BytesRejection::FailedToBufferBody(error)))
-            if error.status() == StatusCode::PAYLOAD_TOO_LARGE =>
-        {
+        Ok(Err(BytesRejection::FailedToBufferBody(error))) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             let message = "The body is longer than this gateway allows.";
-            Err(Refusal::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                code::BAD_USER_INPUT,
-                message,
-            ))
+            Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, code::BAD_USER_INPUT, message))
         }
         Ok(Err(_)) => Err(Refusal::bad_input("The body could not be read.")),
         Err(_) => {
             let message = "The body did not arrive in time.";
-            Err(Refusal::new(
-                StatusCode::REQUEST_TIMEOUT,
-                code::DEADLINE_EXCEEDED,
-                message,
-            ))
+            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, code::DEADLINE_EXCEEDED, message))
         }
     }
 }
@@ -127,18 +101,10 @@ impl Service {
             operation_name.note(name);
         }
         let scope = RequestScope::new(queries_only, request.operation_name.clone());
-        request = request
-            .data(scope.clone())
-            .data(RequestContext::new(&self.sources, deadline));
-        let Ok(result) = timeout_at((deadline + MARGIN).into(), self.schema.execute(request)).await
-        else {
+        request = request.data(scope.clone()).data(RequestContext::new(&self.sources, deadline));
+        let Ok(result) = timeout_at((deadline + MARGIN).into(), self.schema.execute(request)).await else {
             let message = "The request took too long.";
-            return Refusal::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                code::DEADLINE_EXCEEDED,
-                message,
-            )
-            .answer(format);
+            return Refusal::new(StatusCode::GATEWAY_TIMEOUT, code::DEADLINE_EXCEEDED, message).answer(format);
         };
         if scope.was_executed() {
             return answer::executed(result, format);
@@ -150,9 +116,7 @@ impl Service {
         };
         let mut response = answer::request_error(&result.errors, status, format);
         if status == StatusCode::METHOD_NOT_ALLOWED {
-            response
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("POST"));
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         }
         response
     }

@@ -41,15 +41,9 @@ pub(super) fn routes(readiness: Readiness) -> Router {
             status(StatusCode::OK, "ready")
         }
     };
-    Router::new()
-        .route("/health/live", get(live))
-        .route("/health/ready", get(ready))
+    Router::new().route("/health/live", get(live)).route("/health/ready", get(ready))
 }
 
 fn status(code: StatusCode, word: &'static str) -> impl IntoResponse {
-    (
-        code,
-        [(CACHE_CONTROL, "no-store")],
-        Json(json!({"status": word})),
-    )
+    (code, [(CACHE_CONTROL, "no-store")], Json(json!({"status": word})))
 }

@@ -35,11 +35,7 @@ struct RequestId(HeaderValue);
 
 /// Takes the caller's request id over if it is sane, else makes one; sends it back either way.
 pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
-    let given = request
-        .headers()
-        .get(&REQUEST_ID)
-        .filter(|id| is_sane(id))
-        .cloned();
+    let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)).cloned();
     let id = given.or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).ok());
     let id = id.unwrap_or_else(|| HeaderValue::from_static("-"));
     request.extensions_mut().insert(RequestId(id.clone()));
@@ -64,11 +60,7 @@ impl OperationName {
     /// Notes a name if it is one: anything else a caller sends has no place in a log.
     pub(super) fn note(&self, name: &str) {
         let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let legal = name.bytes().all(word)
-            && name
-                .bytes()
-                .next()
-                .is_some_and(|byte| !byte.is_ascii_digit());
+        let legal = name.bytes().all(word) && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
         if legal && name.len() <= LONGEST_NAME {
             let _ = self.0.set(name.to_owned());
         }
@@ -79,12 +71,7 @@ impl OperationName {
 pub(super) async fn log(mut request: Request, next: Next) -> Response {
     let operation = OperationName::default();
     request.extensions_mut().insert(operation.clone());
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .and_then(|id| id.0.to_str().ok())
-        .unwrap_or("-")
-        .to_owned();
+    let id = request.extensions().get::<RequestId>().and_then(|id| id.0.to_str().ok()).unwrap_or("-").to_owned();
     let span = info_span!("request", request_id = %id);
     let mut line = LogLine {
         method: request.method().clone(),
@@ -120,50 +107,25 @@ impl Drop for LogLine {
         match self.status.map(|status| status.as_u16()) {
             // Probes come every few seconds.
             Some(status) if route.starts_with("/health/") => {
-                debug!(
-                    method,
-                    route, status, duration_ms, request_id, operation, "answered"
-                );
+                debug!(method, route, status, duration_ms, request_id, operation, "answered");
             }
-            Some(status) => info!(
-                method,
-                route, status, duration_ms, request_id, operation, "answered"
-            ),
-            None => info!(
-                method,
-                route, duration_ms, request_id, operation, "the caller went away"
-            ),
+            Some(status) => info!(method, route, status, duration_ms, request_id, operation, "answered"),
+            None => info!(method, route, duration_ms, request_id, operation, "the caller went away"),
         }
     }
 }
 
 /// A method as a word of ours: callers may invent others.
 fn known_method(method: &Method) -> &str {
-    let known = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::OPTIONS,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-    ];
-    if known.contains(method) {
-        method.as_str()
-    } else {
-        "other"
-    }
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS, Method::PUT, Method::PATCH, Method::DELETE];
+    if known.contains(method) { method.as_str() } else { "other" }
 }
 
 /// The answer in place of a panic; the panic hook has written down where it was.
 pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     error!("a request panicked");
-    Refusal::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        code::INTERNAL,
-        "Something went wrong inside the gateway.",
-    )
-    .answer(Format::Json)
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "Something went wrong inside the gateway.")
+        .answer(Format::Json)
 }
 
 /// CORS for the configured origins; `None`: off.
@@ -172,9 +134,7 @@ pub(super) fn cors(origins: &CorsOrigins) -> Option<CorsLayer> {
         return None;
     }
     let origins = origins.clone();
-    let allowed = AllowOrigin::predicate(move |origin, _| {
-        origin.to_str().is_ok_and(|origin| allows(&origins, origin))
-    });
+    let allowed = AllowOrigin::predicate(move |origin, _| origin.to_str().is_ok_and(|origin| allows(&origins, origin)));
     let cors = CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST])
@@ -194,8 +154,7 @@ fn is_local(origin: &str) -> bool {
     let Ok(url) = Url::parse(origin) else {
         return false;
     };
-    let plain =
-        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == origin;
+    let plain = matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == origin;
     let local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address == std::net::Ipv4Addr::LOCALHOST,
@@ -211,12 +170,7 @@ mod tests {
 
     #[test]
     fn local_origins_are_told_from_lookalikes() {
-        for origin in [
-            "http://localhost:3000",
-            "https://localhost",
-            "http://127.0.0.1:5173",
-            "http://[::1]:80808",
-        ] {
+        for origin in ["http://localhost:3000", "https://localhost", "http://127.0.0.1:5173", "http://[::1]:80808"] {
             assert_eq!(is_local(origin), !origin.contains("80808"), "{origin}");
         }
         let foreign = [

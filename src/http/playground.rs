@@ -69,25 +69,18 @@ pub fn routes() -> Router {
     let page = Page::new(&TABLE, &start_up);
     let mut router = Router::new().route(
         "/graphiql",
-        get(async move |uri: Uri, headers: HeaderMap| {
-            (page.headers, page.file.respond(&uri, &headers))
-        }),
+        get(async move |uri: Uri, headers: HeaderMap| (page.headers, page.file.respond(&uri, &headers))),
     );
     for file in TABLE.files().chain([start_up]) {
         let path = format!("/graphiql/{}", file.name);
-        router = router.route(
-            &path,
-            get(async move |uri: Uri, headers: HeaderMap| file.respond(&uri, &headers)),
-        );
+        router = router.route(&path, get(async move |uri: Uri, headers: HeaderMap| file.respond(&uri, &headers)));
     }
     router
 }
 
 impl Table {
     fn files(&self) -> impl Iterator<Item = File> {
-        let licenses = self
-            .licenses
-            .map(|bytes| File::embedded("licenses.txt", bytes, env!("CARGO_PKG_VERSION")));
+        let licenses = self.licenses.map(|bytes| File::embedded("licenses.txt", bytes, env!("CARGO_PKG_VERSION")));
         self.assets
             .iter()
             .filter_map(|asset| Some(File::embedded(asset.name, asset.bytes?, asset.integrity)))
@@ -99,16 +92,10 @@ impl Asset {
     /// Where the page finds it, and the attributes that let the browser check what it got.
     fn attributes(&self) -> (String, String) {
         match self.bytes {
-            Some(bytes) => (
-                File::embedded(self.name, bytes, self.integrity).address(),
-                String::new(),
-            ),
+            Some(bytes) => (File::embedded(self.name, bytes, self.integrity).address(), String::new()),
             None => (
                 format!("{CDN}{}", self.source),
-                format!(
-                    " integrity=\"{}\" crossorigin=\"anonymous\"",
-                    self.integrity
-                ),
+                format!(" integrity=\"{}\" crossorigin=\"anonymous\"", self.integrity),
             ),
         }
     }
@@ -138,23 +125,14 @@ impl Page {
             files.push_str("<link rel=\"license\" href=\"graphiql/licenses.txt\">\n");
         }
         // Last, since deferred scripts run in the order of their tags.
-        let _ = write!(
-            files,
-            "<script defer src=\"{}\"></script>",
-            start_up.address()
-        );
-        let html = TEMPLATE
-            .replace("<!-- files -->", &files)
-            .replace("<!-- tabs -->", &tabs());
+        let _ = write!(files, "<script defer src=\"{}\"></script>", start_up.address());
+        let html = TEMPLATE.replace("<!-- files -->", &files).replace("<!-- tabs -->", &tabs());
         let policy = HeaderValue::try_from(policy(table)).expect("the CDN's addresses are ASCII");
         Self {
             file: File::of_text("graphiql", "text/html; charset=utf-8", html),
             headers: [
                 (header::CONTENT_SECURITY_POLICY, policy),
-                (
-                    header::REFERRER_POLICY,
-                    HeaderValue::from_static("no-referrer"),
-                ),
+                (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
             ],
         }
     }
@@ -163,14 +141,10 @@ impl Page {
 /// What `GraphiQL` opens with, as JSON that cannot end the script element it stands in.
 fn tabs() -> String {
     let tabs = QUERIES.map(|query| {
-        let variables = query
-            .contains("$after")
-            .then_some("{\n  \"first\": 5,\n  \"after\": null\n}");
+        let variables = query.contains("$after").then_some("{\n  \"first\": 5,\n  \"after\": null\n}");
         serde_json::json!({ "query": query, "variables": variables })
     });
-    serde_json::Value::from_iter(tabs)
-        .to_string()
-        .replace('<', "\\u003c")
+    serde_json::Value::from_iter(tabs).to_string().replace('<', "\\u003c")
 }
 
 /// Everything from here, nothing from elsewhere. `GraphiQL` sets inline styles and its stylesheet carries its fonts; it
@@ -179,11 +153,7 @@ fn policy(table: &Table) -> String {
     let (mut scripts, mut styles) = (String::new(), String::new());
     for asset in table.assets.iter().filter(|asset| asset.bytes.is_none()) {
         // The whole address, not the origin: that serves every package there is.
-        let sources = if is_stylesheet(asset.name) {
-            &mut styles
-        } else {
-            &mut scripts
-        };
+        let sources = if is_stylesheet(asset.name) { &mut styles } else { &mut scripts };
         let _ = write!(sources, " {CDN}{}", asset.source);
     }
     format!(
@@ -214,46 +184,19 @@ mod tests {
         let assets: Vec<Asset> = TABLE
             .assets
             .iter()
-            .map(
-                |&Asset {
-                     name,
-                     source,
-                     integrity,
-                     ..
-                 }| Asset {
-                    name,
-                    source,
-                    integrity,
-                    bytes: None,
-                },
-            )
+            .map(|&Asset { name, source, integrity, .. }| Asset { name, source, integrity, bytes: None })
             .collect();
         let start_up = File::of_text("app.js", JAVASCRIPT, START_UP.to_owned());
-        Page::new(
-            &Table {
-                assets: assets.leak(),
-                licenses: None,
-            },
-            &start_up,
-        )
+        Page::new(&Table { assets: assets.leak(), licenses: None }, &start_up)
     }
 
     #[test]
     fn without_npm_the_page_names_the_cdn_with_hashes() {
         let html = without_npm().file.text();
         for asset in TABLE.assets {
-            let tag = html
-                .lines()
-                .find(|line| line.contains(&format!("\"{}\"", asset.name)))
-                .unwrap();
+            let tag = html.lines().find(|line| line.contains(&format!("\"{}\"", asset.name))).unwrap();
             assert!(tag.contains(&format!("\"{CDN}{}\"", asset.source)), "{tag}");
-            assert!(
-                tag.contains(&format!(
-                    "integrity=\"{}\" crossorigin=\"anonymous\"",
-                    asset.integrity
-                )),
-                "{tag}"
-            );
+            assert!(tag.contains(&format!("integrity=\"{}\" crossorigin=\"anonymous\"", asset.integrity)), "{tag}");
         }
     }
 
@@ -261,15 +204,9 @@ mod tests {
     fn without_npm_the_policy_names_the_cdn_and_no_other_origin() {
         let page = without_npm();
         let policy = page.headers[0].1.to_str().unwrap();
-        let origins: Vec<&str> = policy
-            .split([' ', ';'])
-            .filter(|word| word.contains("//"))
-            .collect();
+        let origins: Vec<&str> = policy.split([' ', ';']).filter(|word| word.contains("//")).collect();
         assert_eq!(origins.len(), TABLE.assets.len(), "{policy}");
-        assert!(
-            origins.iter().all(|origin| origin.starts_with(CDN)),
-            "{policy}"
-        );
+        assert!(origins.iter().all(|origin| origin.starts_with(CDN)), "{policy}");
     }
 
     #[test]
@@ -279,8 +216,7 @@ mod tests {
 
     #[test]
     fn the_cdn_serves_the_versions_that_npm_installs() {
-        let manifest: serde_json::Value =
-            serde_json::from_str(include_str!("../../playground/package.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_str(include_str!("../../playground/package.json")).unwrap();
         for asset in TABLE.assets {
             let (package, rest) = asset.source.split_once('@').unwrap();
             let (version, _) = rest.split_once('/').unwrap();

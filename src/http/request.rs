@@ -18,41 +18,21 @@ const PARAMETERS: [&str; 4] = ["query", "variables", "operationName", "extension
 /// Refuses a body that is not declared as JSON. Browsers send the other types across origins without asking first, so
 /// this is also what keeps foreign pages from posting.
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let refuse = |message| {
-        Err(Refusal::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            code::BAD_USER_INPUT,
-            message,
-        ))
-    };
-    if headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|encoding| encoding != "identity")
-    {
+    let refuse = |message| Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code::BAD_USER_INPUT, message));
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return refuse("A request's body can't be compressed.");
     }
     let mut declared = headers.get_all(CONTENT_TYPE).iter();
-    let content_type = declared
-        .next()
-        .filter(|_| declared.next().is_none())
-        .and_then(|value| value.to_str().ok());
-    if content_type.is_some_and(is_json) {
-        Ok(())
-    } else {
-        refuse("A POST needs `content-type: application/json`.")
-    }
+    let content_type = declared.next().filter(|_| declared.next().is_none()).and_then(|value| value.to_str().ok());
+    if content_type.is_some_and(is_json) { Ok(()) } else { refuse("A POST needs `content-type: application/json`.") }
 }
 
 /// `application/json`, in UTF-8 if it says what it is in.
 fn is_json(content_type: &str) -> bool {
-    let mut parts = content_type
-        .split(';')
-        .map(|part| part.trim().to_ascii_lowercase());
+    let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
     let json = parts.next().is_some_and(|name| name == "application/json");
     let utf8 = |part: String| {
-        let charset = part
-            .strip_prefix("charset=")
-            .map(|charset| charset.trim_matches('"'));
+        let charset = part.strip_prefix("charset=").map(|charset| charset.trim_matches('"'));
         charset.is_none_or(|charset| matches!(charset, "utf-8" | "utf8"))
     };
     json && parts.all(utf8)
@@ -62,20 +42,12 @@ fn is_json(content_type: &str) -> bool {
 pub(super) fn from_body(body: &[u8]) -> Result<Request, Refusal> {
     let value = serde_json::from_slice(body).map_err(|error| {
         // The place alone: the parser's words may quote the body.
-        Refusal::bad_input(format!(
-            "The body is not JSON (line {}, column {}).",
-            error.line(),
-            error.column()
-        ))
+        Refusal::bad_input(format!("The body is not JSON (line {}, column {}).", error.line(), error.column()))
     })?;
     match value {
         Value::Object(fields) => from_fields(fields),
-        Value::Array(_) => Err(Refusal::bad_input(
-            "Expected an object: request batching is off.",
-        )),
-        _ => Err(Refusal::bad_input(
-            "Expected an object as the body, with the query in `query`.",
-        )),
+        Value::Array(_) => Err(Refusal::bad_input("Expected an object: request batching is off.")),
+        _ => Err(Refusal::bad_input("Expected an object as the body, with the query in `query`.")),
     }
 }
 
@@ -83,12 +55,8 @@ pub(super) fn from_body(body: &[u8]) -> Result<Request, Refusal> {
 pub(super) fn from_query_string(query: &str) -> Result<Request, Refusal> {
     let mut texts = BTreeMap::new();
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
-        if PARAMETERS.contains(&&*name)
-            && texts.insert(name.to_string(), text.into_owned()).is_some()
-        {
-            return Err(Refusal::bad_input(format!(
-                "The parameter `{name}` is there twice."
-            )));
+        if PARAMETERS.contains(&&*name) && texts.insert(name.to_string(), text.into_owned()).is_some() {
+            return Err(Refusal::bad_input(format!("The parameter `{name}` is there twice.")));
         }
     }
     let mut fields = Map::new();
@@ -112,15 +80,12 @@ fn from_fields(mut fields: Map<String, Value>) -> Result<Request, Refusal> {
         None | Some(Value::Null) => None,
         Some(Value::String(name)) => Some(name).filter(|name| !name.is_empty()),
         Some(_) => {
-            return Err(Refusal::bad_input(
-                "Expected a string or null in `operationName`.",
-            ));
+            return Err(Refusal::bad_input("Expected a string or null in `operationName`."));
         }
     };
     let variables = object(&mut fields, "variables")?;
     let extensions = object(&mut fields, "extensions")?;
-    let mut request = Request::new(query_text(query, &extensions)?)
-        .variables(Variables::from_json(variables.into()));
+    let mut request = Request::new(query_text(query, &extensions)?).variables(Variables::from_json(variables.into()));
     request.operation_name = operation_name;
     request.extensions = serde_json::from_value(extensions.into())
         .map_err(|_| Refusal::bad_input("Expected an object or null in `extensions`."))?;
@@ -132,15 +97,9 @@ fn query_text(query: Value, extensions: &Map<String, Value>) -> Result<String, R
         Value::String(text) if !text.trim().is_empty() => Ok(text),
         // A client that sends the hash alone sends the query as well when it hears this.
         Value::Null | Value::String(_) if extensions.contains_key("persistedQuery") => {
-            Err(Refusal::new(
-                StatusCode::OK,
-                code::PERSISTED_QUERY_NOT_SUPPORTED,
-                "PersistedQueryNotSupported",
-            ))
+            Err(Refusal::new(StatusCode::OK, code::PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported"))
         }
-        _ => Err(Refusal::bad_input(
-            "Expected the query as a non-empty string in `query`.",
-        )),
+        _ => Err(Refusal::bad_input("Expected the query as a non-empty string in `query`.")),
     }
 }
 
@@ -148,8 +107,6 @@ fn object(fields: &mut Map<String, Value>, name: &str) -> Result<Map<String, Val
     match fields.remove(name) {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(object)) => Ok(object),
-        Some(_) => Err(Refusal::bad_input(format!(
-            "Expected an object or null in `{name}`."
-        ))),
+        Some(_) => Err(Refusal::bad_input(format!("Expected an object or null in `{name}`."))),
     }
 }

@@ -25,12 +25,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` ends, then gives what is in flight `grace` to finish. True: everything did.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    stop: impl Future<Output = ()>,
-    grace: Duration,
-) -> bool {
+pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>, grace: Duration) -> bool {
     // Every connection holds a receiver: it hears of the end, and is counted while it lives.
     let (ending, end) = watch::channel(());
     tokio::pin!(stop);
@@ -40,11 +35,7 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => drop(tokio::spawn(connection(
-                stream,
-                router.clone(),
-                end.clone(),
-            ))),
+            Ok((stream, _)) => drop(tokio::spawn(connection(stream, router.clone(), end.clone()))),
             Err(error) => accept_failed(&error).await,
         }
     }
@@ -53,10 +44,7 @@ pub async fn serve(
     let finished = time::timeout(grace, ending.closed()).await.is_ok();
     if !finished {
         let open = ending.receiver_count();
-        warn!(
-            open,
-            "connections are cut off: their requests did not finish in time"
-        );
+        warn!(open, "connections are cut off: their requests did not finish in time");
     }
     finished
 }
@@ -65,14 +53,10 @@ async fn connection(stream: TcpStream, router: Router, mut end: watch::Receiver<
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
     let mut server = http1::Builder::new();
-    server
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let service = TowerToHyperService::new(router);
     // Upgrades are for the WebSocket.
-    let serving = server
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
+    let serving = server.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(serving);
     let outcome = tokio::select! {
         outcome = serving.as_mut() => outcome,
@@ -88,11 +72,7 @@ async fn connection(stream: TcpStream, router: Router, mut end: watch::Receiver<
 
 /// A client that is gone already is its own affair; a lack of files is the operator's.
 async fn accept_failed(error: &io::Error) {
-    let gone = [
-        io::ErrorKind::ConnectionAborted,
-        io::ErrorKind::ConnectionReset,
-        io::ErrorKind::ConnectionRefused,
-    ];
+    let gone = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset, io::ErrorKind::ConnectionRefused];
     if !gone.contains(&error.kind()) {
         warn!(%error, "a connection could not be accepted");
         time::sleep(ACCEPT_PAUSE).await;

@@ -12,8 +12,7 @@ use async_graphql::{
     ErrorExtensionValues, Response, ServerError, ServerResult, ValidationResult, Variables,
     async_trait::async_trait,
     extensions::{
-        Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextRequest,
-        NextValidation,
+        Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextRequest, NextValidation,
     },
     parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
 };
@@ -37,11 +36,7 @@ struct Progress {
 
 impl RequestScope {
     pub fn new(queries_only: bool, operation_name: Option<String>) -> Self {
-        Self {
-            queries_only,
-            operation_name,
-            progress: Arc::default(),
-        }
+        Self { queries_only, operation_name, progress: Arc::default() }
     }
 
     /// Whether execution began: without it the answer has no `data`, by the GraphQL-over-HTTP specification.
@@ -58,14 +53,10 @@ impl RequestScope {
         match selected(document, self.operation_name.as_deref()).map(|operation| operation.ty) {
             Some(OperationType::Mutation) if self.queries_only => {
                 self.progress.refused.store(true, Ordering::Relaxed);
-                Err(coded(
-                    ServerError::new("A mutation needs POST.", None),
-                    "BAD_USER_INPUT",
-                ))
+                Err(coded(ServerError::new("A mutation needs POST.", None), "BAD_USER_INPUT"))
             }
             Some(OperationType::Subscription) => {
-                let message =
-                    "Subscriptions are not served here: use the WebSocket or SSE address.";
+                let message = "Subscriptions are not served here: use the WebSocket or SSE address.";
                 Err(coded(ServerError::new(message, None), "BAD_USER_INPUT"))
             }
             _ => Ok(()),
@@ -74,21 +65,13 @@ impl RequestScope {
 }
 
 /// The operation that would run; `None` when the request does not say which, which is an error of its own later.
-fn selected<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> Option<&'a OperationDefinition> {
+fn selected<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
     match (&document.operations, name) {
         (DocumentOperations::Single(operation), _) => Some(&operation.node),
-        (DocumentOperations::Multiple(named), Some(name)) => {
-            named.get(name).map(|operation| &operation.node)
-        }
+        (DocumentOperations::Multiple(named), Some(name)) => named.get(name).map(|operation| &operation.node),
         (DocumentOperations::Multiple(named), None) => {
             let mut operations = named.values();
-            operations
-                .next()
-                .filter(|_| operations.next().is_none())
-                .map(|operation| &operation.node)
+            operations.next().filter(|_| operations.next().is_none()).map(|operation| &operation.node)
         }
     }
 }
@@ -98,9 +81,7 @@ pub struct RequestErrors;
 
 impl ExtensionFactory for RequestErrors {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Hooks {
-            executed: AtomicBool::new(false),
-        })
+        Arc::new(Hooks { executed: AtomicBool::new(false) })
     }
 }
 
@@ -116,10 +97,7 @@ impl Extension for Hooks {
         if !self.executed.load(Ordering::Relaxed) {
             // What is left without a code: an operation name that is missing or unknown.
             let errors = std::mem::take(&mut response.errors);
-            response.errors = errors
-                .into_iter()
-                .map(|error| coded(error, "BAD_USER_INPUT"))
-                .collect();
+            response.errors = errors.into_iter().map(|error| coded(error, "BAD_USER_INPUT")).collect();
         }
         response
     }
@@ -164,12 +142,7 @@ impl Extension for Hooks {
 fn parse_error(mut error: ServerError) -> ServerError {
     // The parser draws the query's line over several lines; its last one says what was expected.
     if error.message.starts_with(" -->") {
-        let reason = error
-            .message
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .trim_start_matches([' ', '=']);
+        let reason = error.message.lines().last().unwrap_or_default().trim_start_matches([' ', '=']);
         error.message = format!("Syntax error: {reason}");
     }
     let code = limit_code(&error).unwrap_or("GRAPHQL_PARSE_FAILED");
@@ -186,10 +159,7 @@ fn limit_code(error: &ServerError) -> Option<&'static str> {
     let says = |words: &str| error.message.starts_with(words);
     if says("The recursion depth of the query") || says("Query is nested too deep") {
         Some("QUERY_TOO_DEEP")
-    } else if says("The number of directives on")
-        || says("The amount of aliases")
-        || says("Query is too complex")
-    {
+    } else if says("The number of directives on") || says("The amount of aliases") || says("Query is too complex") {
         Some("QUERY_TOO_COMPLEX")
     } else {
         None
@@ -198,9 +168,7 @@ fn limit_code(error: &ServerError) -> Option<&'static str> {
 
 /// Sets the code unless there is one.
 fn coded(mut error: ServerError, code: &str) -> ServerError {
-    let extensions = error
-        .extensions
-        .get_or_insert_with(ErrorExtensionValues::default);
+    let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
     if extensions.get("code").is_none() {
         extensions.set("code", code);
     }

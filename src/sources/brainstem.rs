@@ -121,8 +121,14 @@ impl BrainStem {
     /// A page that holds the record at `at`, and as many as it can of the `count` from there on.
     pub async fn page<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<Listed<T>, SourceError> {
         let (url, start, limit) = self.page_url::<T>(query, at, count)?;
-        // A list that is not there: the path is wrong or the portal lacks it. Not the same as an empty one.
-        let body = self.get(url).await?.ok_or_else(|| error(Fault::Status(404)))?;
+        let Some(body) = self.get(url).await? else {
+            // Behind the last page, servers that page by number answer 404. On the first one it means that there is no such
+            // list: the path is wrong or the portal lacks it, which is not the same as an empty one.
+            if start == 0 {
+                return Err(error(Fault::Status(404)));
+            }
+            return Ok(Listed { page: Page::nothing_at(start), related: Related::default() });
+        };
         let listed = answer::list(&body, self.generation, start, limit).map_err(|why| error(Fault::Invalid(why)))?;
         if let Some(per_page) = listed.per_page
             && (1..limit).contains(&per_page)

@@ -210,9 +210,9 @@ impl HautAi {
             // The server cuts pages without a word: from now on its own size is asked for.
             self.page_cap.store(came, Ordering::Relaxed);
             // Its pages are numbered by that size, so this one stands elsewhere than was thought.
-            return Ok(Page { start: (number - 1) * came, items, total: total(list.count), is_last: false });
+            return Ok(Page { start: (number - 1) * came, items, total: total(list.count), follows: Some(true) });
         }
-        Ok(Page { start, items, total: total(list.count), is_last: !follows })
+        Ok(Page { start, items, total: total(list.count), follows: Some(follows) })
     }
 
     async fn send(&self, url: &Url) -> Result<Answer, SourceError> {

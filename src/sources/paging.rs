@@ -38,14 +38,19 @@ pub struct Page<T> {
     pub items: Vec<Option<Weighed<T>>>,
     /// How many records the list has, where the server says so.
     pub total: Option<u64>,
-    /// Nothing follows.
-    pub is_last: bool,
+    /// Whether something follows. `None`: the server does not say, and the page is full.
+    pub follows: Option<bool>,
 }
 
 impl<T> Page<T> {
+    /// Whether the record at this position of the list is on the page.
+    pub fn holds(&self, at: u64) -> bool {
+        (self.start..self.start + self.items.len() as u64).contains(&at)
+    }
+
     /// The end of a list.
     pub fn nothing_at(start: u64) -> Self {
-        Self { start, items: Vec::new(), total: None, is_last: true }
+        Self { start, items: Vec::new(), total: None, follows: Some(false) }
     }
 }
 
@@ -60,8 +65,8 @@ pub struct Window<T> {
     pub end: u64,
     /// How many records the list has, where the server says so.
     pub total: Option<u64>,
-    /// Nothing follows.
-    pub is_last: bool,
+    /// Whether something follows. `None`: the server does not say, and the page is full.
+    pub follows: Option<bool>,
 }
 
 /// Which page of which size holds `count` records from `at` on: the smallest that holds them all, or, where none up to
@@ -83,16 +88,15 @@ where
     Fetched: Future<Output = Result<Arc<Page<T>>, SourceError>>,
 {
     let stop = offset.saturating_add(count);
-    let mut window = Window { items: Vec::new(), unreadable: 0, end: offset, total: None, is_last: false };
+    let mut window = Window { items: Vec::new(), unreadable: 0, end: offset, total: None, follows: None };
     let mut missed = false;
     while window.end < stop {
         let page = fetch(window.end, (stop - window.end).min(MAX_PAGE)).await?;
         window.total = page.total.or(window.total);
-        let page_end = page.start + page.items.len() as u64;
-        if window.end < page.start || window.end >= page_end {
+        if !page.holds(window.end) {
             // Behind the last record; or the server cuts its pages to a size that it told only now: once more.
-            if page.is_last || page.items.is_empty() {
-                window.is_last = true;
+            if page.follows == Some(false) || page.items.is_empty() {
+                window.follows = Some(false);
                 break;
             }
             if std::mem::replace(&mut missed, true) {
@@ -104,6 +108,7 @@ where
         let from = usize::try_from(window.end - page.start).unwrap_or(usize::MAX);
         for item in page.items.iter().skip(from) {
             if window.end == stop {
+                window.follows = Some(true);
                 return Ok(window);
             }
             match item {
@@ -112,8 +117,8 @@ where
             }
             window.end += 1;
         }
-        window.is_last = page.is_last;
-        if page.is_last {
+        window.follows = page.follows;
+        if page.follows == Some(false) {
             break;
         }
     }
@@ -131,8 +136,9 @@ mod tests {
         let (number, size) = covering_page(at, count, cap);
         let start = (number - 1) * size;
         let items: Vec<_> = (start..total.min(start + size)).map(|n| Some(Weighed::new(n, 0))).collect();
-        let is_last = if tells_total { start + items.len() as u64 >= total } else { (items.len() as u64) < size };
-        Arc::new(Page { start, items, total: tells_total.then_some(total), is_last })
+        let end = start + items.len() as u64;
+        let follows = if tells_total { Some(end < total) } else { (end < start + size).then_some(false) };
+        Arc::new(Page { start, items, total: tells_total.then_some(total), follows })
     }
 
     proptest! {
@@ -147,7 +153,10 @@ mod tests {
             prop_assert_eq!(&got, &expected);
             prop_assert!(window.items.iter().all(|(at, item)| *at == *item.record));
             if tells && offset < total && window.end < total {
-                prop_assert!(!window.is_last);
+                prop_assert_eq!(window.follows, Some(true));
+            }
+            if window.follows == Some(false) {
+                prop_assert!(window.end >= total.min(offset));
             }
         }
 
@@ -166,7 +175,7 @@ mod tests {
     fn a_server_that_ignores_the_position_is_an_error_and_no_loop() {
         let read = window(Source::BrainStem, 40, 20, |_, _| async {
             let items = (0..20).map(|n| Some(Weighed::new(n, 0))).collect();
-            Ok(Arc::new(Page { start: 0, items, total: Some(100), is_last: false }))
+            Ok(Arc::new(Page { start: 0, items, total: Some(100), follows: Some(true) }))
         });
         let error = futures::executor::block_on(read).unwrap_err();
         assert_eq!(error.fault, Fault::Invalid("its pages do not follow each other"));

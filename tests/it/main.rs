@@ -5,4 +5,6 @@ mod config;
 mod http;
 mod playground;
 mod process;
+mod relations;
 mod sandbox;
+mod util;

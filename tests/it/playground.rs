@@ -17,11 +17,7 @@ async fn get(path: &str, headers: &[(header::HeaderName, &str)]) -> (StatusCode,
         .await
         .expect("routes do not fail");
     let (parts, body) = response.into_parts();
-    (
-        parts.status,
-        parts.headers,
-        to_bytes(body, usize::MAX).await.expect("a body in memory"),
-    )
+    (parts.status, parts.headers, to_bytes(body, usize::MAX).await.expect("a body in memory"))
 }
 
 async fn page() -> String {
@@ -43,21 +39,13 @@ fn addresses(html: &str) -> Vec<&str> {
 /// Those that this server answers; the others are the CDN's, in a build without npm.
 async fn own_addresses() -> Vec<String> {
     let html = page().await;
-    addresses(&html)
-        .into_iter()
-        .filter(|a| !a.contains("//"))
-        .map(|a| format!("/{a}"))
-        .collect()
+    addresses(&html).into_iter().filter(|a| !a.contains("//")).map(|a| format!("/{a}")).collect()
 }
 
 #[tokio::test]
 async fn every_file_that_the_page_names_is_served() {
     let addresses = own_addresses().await;
-    assert_eq!(
-        addresses.len(),
-        if playground::is_embedded() { 6 } else { 1 },
-        "{addresses:?}"
-    );
+    assert_eq!(addresses.len(), if playground::is_embedded() { 6 } else { 1 }, "{addresses:?}");
     for address in addresses {
         let (status, headers, body) = get(&address, &[]).await;
         assert_eq!(status, StatusCode::OK, "{address}");
@@ -68,20 +56,9 @@ async fn every_file_that_the_page_names_is_served() {
             _ => "text/plain; charset=utf-8",
         };
         assert_eq!(headers[header::CONTENT_TYPE], expected, "{address}");
-        assert_eq!(
-            headers[header::X_CONTENT_TYPE_OPTIONS],
-            "nosniff",
-            "{address}"
-        );
+        assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{address}");
         let is_versioned = address.contains("?v=");
-        assert_eq!(
-            headers[header::CACHE_CONTROL]
-                .to_str()
-                .unwrap()
-                .contains("immutable"),
-            is_versioned,
-            "{address}"
-        );
+        assert_eq!(headers[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"), is_versioned, "{address}");
     }
 }
 
@@ -96,12 +73,7 @@ async fn an_address_of_another_version_is_not_kept() {
 async fn the_page_is_closed_to_the_outside() {
     let (_, headers, _) = get("/graphiql", &[]).await;
     let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
-    for directive in [
-        "default-src 'none'",
-        "script-src 'self'",
-        "connect-src 'self'",
-        "frame-ancestors 'none'",
-    ] {
+    for directive in ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"] {
         assert!(policy.contains(directive), "{directive} is not in {policy}");
     }
     assert!(!policy.contains("unsafe-eval"), "{policy}");
@@ -130,10 +102,7 @@ async fn the_page_opens_with_the_example_queries() {
     let (_, rest) = html.split_once("id=\"tabs\">").unwrap();
     let (tabs, _) = rest.split_once("</script>").unwrap();
     let tabs: Vec<serde_json::Value> = serde_json::from_str(tabs).unwrap();
-    let queries: Vec<&str> = tabs
-        .iter()
-        .map(|tab| tab["query"].as_str().unwrap())
-        .collect();
+    let queries: Vec<&str> = tabs.iter().map(|tab| tab["query"].as_str().unwrap()).collect();
     assert_eq!(queries, playground::QUERIES);
     for query in queries {
         async_graphql::parser::parse_query(query).unwrap();
@@ -142,18 +111,10 @@ async fn the_page_opens_with_the_example_queries() {
 
 #[tokio::test]
 async fn what_the_browser_has_is_not_sent_again() {
-    for address in own_addresses()
-        .await
-        .into_iter()
-        .chain(["/graphiql".to_owned()])
-    {
+    for address in own_addresses().await.into_iter().chain(["/graphiql".to_owned()]) {
         let (_, headers, _) = get(&address, &[]).await;
         let tag = headers[header::ETAG].to_str().unwrap();
-        let (status, again, body) = get(
-            &address,
-            &[(header::IF_NONE_MATCH, &format!("\"other\", {tag}"))],
-        )
-        .await;
+        let (status, again, body) = get(&address, &[(header::IF_NONE_MATCH, &format!("\"other\", {tag}"))]).await;
         assert_eq!(status, StatusCode::NOT_MODIFIED, "{address}");
         assert!(body.is_empty(), "{address}");
         assert_eq!(again[header::ETAG], tag, "{address}");
@@ -165,20 +126,13 @@ async fn what_the_browser_has_is_not_sent_again() {
 
 #[tokio::test]
 async fn embedded_files_are_compressed_for_those_who_take_it() {
-    for address in own_addresses()
-        .await
-        .iter()
-        .filter(|address| !address.contains("app.js"))
-    {
+    for address in own_addresses().await.iter().filter(|address| !address.contains("app.js")) {
         let (_, headers, plain) = get(address, &[]).await;
         assert!(!headers.contains_key(header::CONTENT_ENCODING), "{address}");
         assert_eq!(headers[header::VARY], "accept-encoding", "{address}");
 
         let (_, headers, packed) = get(address, &[(header::ACCEPT_ENCODING, "br, gzip")]).await;
         assert_eq!(headers[header::CONTENT_ENCODING], "gzip", "{address}");
-        assert!(
-            packed.starts_with(&[0x1f, 0x8b]) && packed.len() < plain.len(),
-            "{address}"
-        );
+        assert!(packed.starts_with(&[0x1f, 0x8b]) && packed.len() < plain.len(), "{address}");
     }
 }

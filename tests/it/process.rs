@@ -17,10 +17,7 @@ use tokio::{
     sync::{Notify, oneshot},
 };
 
-const SOURCE: [(&str, &str); 2] = [
-    ("BRAINSTEM_PORTAL", "public"),
-    ("BRAINSTEM_URL", "http://127.0.0.1:9"),
-];
+const SOURCE: [(&str, &str); 2] = [("BRAINSTEM_PORTAL", "public"), ("BRAINSTEM_URL", "http://127.0.0.1:9")];
 const GRACE: Duration = Duration::from_secs(30);
 const REQUEST: &[u8] = b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
@@ -52,12 +49,7 @@ async fn a_request_in_flight_finishes_and_no_new_one_is_accepted() {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let router = slow(&began, &may_answer, &ended);
-    let serving = tokio::spawn(server::serve(
-        listener,
-        router,
-        async { drop(stopped.await) },
-        GRACE,
-    ));
+    let serving = tokio::spawn(server::serve(listener, router, async { drop(stopped.await) }, GRACE));
 
     let mut idle = tokio::net::TcpStream::connect(address).await.unwrap();
     let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -70,10 +62,7 @@ async fn a_request_in_flight_finishes_and_no_new_one_is_accepted() {
     may_answer.notify_one();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).await.unwrap();
-    assert!(
-        answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("done"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("done"), "{answer}");
     assert!(serving.await.unwrap());
 }
 
@@ -85,12 +74,7 @@ async fn a_request_that_does_not_finish_is_not_waited_for_longer_than_the_grace(
     let router = slow(&began, &may_answer, &ended);
     let stop = Arc::clone(&began);
     let stop = async move { stop.notified().await };
-    let serving = tokio::spawn(server::serve(
-        listener,
-        router,
-        stop,
-        Duration::from_millis(1),
-    ));
+    let serving = tokio::spawn(server::serve(listener, router, stop, Duration::from_millis(1)));
     let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
     connection.write_all(REQUEST).await.unwrap();
     assert!(!serving.await.unwrap());
@@ -102,12 +86,7 @@ async fn the_work_goes_with_the_caller() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = slow(&began, &may_answer, &ended);
-    tokio::spawn(server::serve(
-        listener,
-        router,
-        std::future::pending(),
-        GRACE,
-    ));
+    tokio::spawn(server::serve(listener, router, std::future::pending(), GRACE));
     let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
     connection.write_all(REQUEST).await.unwrap();
     began.notified().await;
@@ -117,24 +96,13 @@ async fn the_work_goes_with_the_caller() {
 
 fn gateway(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_subject-gateway"));
-    command
-        .args(arguments)
-        .env_clear()
-        .envs(variables.iter().copied());
+    command.args(arguments).env_clear().envs(variables.iter().copied());
     command
 }
 
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = gateway(arguments, variables).output().unwrap();
-    (
-        status.code(),
-        String::from_utf8(stdout).unwrap(),
-        String::from_utf8(stderr).unwrap(),
-    )
+    let Output { status, stdout, stderr } = gateway(arguments, variables).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
 /// A running `serve`; killed with the test.
@@ -146,27 +114,11 @@ struct Serving {
 
 impl Serving {
     fn start() -> Self {
-        let variables = [
-            ("GATEWAY_LISTEN", "127.0.0.1:0"),
-            ("GATEWAY_LOG_FORMAT", "json"),
-            SOURCE[0],
-            SOURCE[1],
-        ];
-        let mut child = gateway(&["serve"], &variables)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let variables = [("GATEWAY_LISTEN", "127.0.0.1:0"), ("GATEWAY_LOG_FORMAT", "json"), SOURCE[0], SOURCE[1]];
+        let mut child = gateway(&["serve"], &variables).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut serving = Self {
-            child,
-            log,
-            address: SocketAddr::from(([0, 0, 0, 0], 0)),
-        };
-        serving.address = serving.logged("listening")["address"]
-            .as_str()
-            .unwrap()
-            .parse()
-            .unwrap();
+        let mut serving = Self { child, log, address: SocketAddr::from(([0, 0, 0, 0], 0)) };
+        serving.address = serving.logged("listening")["address"].as_str().unwrap().parse().unwrap();
         serving
     }
 
@@ -174,10 +126,7 @@ impl Serving {
     fn logged(&mut self, message: &str) -> serde_json::Value {
         loop {
             let mut line = String::new();
-            assert!(
-                self.log.read_line(&mut line).unwrap() > 0,
-                "the log ended before `{message}`"
-            );
+            assert!(self.log.read_line(&mut line).unwrap() > 0, "the log ended before `{message}`");
             let line: serde_json::Value = serde_json::from_str(&line).unwrap();
             if line["message"] == message {
                 return line;
@@ -201,13 +150,7 @@ impl Serving {
 
     fn terminate(&self) {
         let kill = format!("kill -TERM {}", self.child.id());
-        assert!(
-            Command::new("sh")
-                .args(["-c", &kill])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     /// A connection whose request is in flight: the gateway has asked for the body by `100 Continue`.
@@ -237,16 +180,11 @@ fn sigterm_lets_the_request_in_flight_finish() {
     let mut connection = serving.connection_in_flight();
     serving.terminate();
     serving.logged("shutting down");
-    connection
-        .write_all(br#"{"query":"{ __typename }"}"#)
-        .unwrap();
+    connection.write_all(br#"{"query":"{ __typename }"}"#).unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-    assert!(
-        answer.ends_with(r#"{"data":{"__typename":"Query"}}"#),
-        "{answer}"
-    );
+    assert!(answer.ends_with(r#"{"data":{"__typename":"Query"}}"#), "{answer}");
     assert_eq!(serving.child.wait().unwrap().code(), Some(0));
 }
 
@@ -265,14 +203,10 @@ fn a_second_signal_ends_it_at_once() {
 fn a_request_is_one_line_in_the_log_without_what_it_asked() {
     let mut serving = Serving::start();
     let query = "query Find($secret: String!) { __type(name: $secret) { name } }";
-    let body = json!({"query": query, "variables": {"secret": "Query"}, "operationName": "Find"})
-        .to_string();
+    let body = json!({"query": query, "variables": {"secret": "Query"}, "operationName": "Find"}).to_string();
     let head = "POST /graphql HTTP/1.1\r\nx-request-id: id-1\r\nauthorization: Bearer hunter2";
     let answer = serving.exchange(head, &body);
-    assert!(
-        answer.contains(r#"{"data":{"__type":{"name":"Query"}}}"#),
-        "{answer}"
-    );
+    assert!(answer.contains(r#"{"data":{"__type":{"name":"Query"}}}"#), "{answer}");
     serving.exchange("GET /health/live HTTP/1.1", "");
     serving.exchange("GET /people/lovelace?name=ada HTTP/1.1", "");
     let unnamed = json!({"query": "{ __typename }", "operationName": "Ada Lovelace"}).to_string();
@@ -290,26 +224,17 @@ fn a_request_is_one_line_in_the_log_without_what_it_asked() {
     assert_eq!(line, expected);
     // The probe is not worth a line at this level.
     let line = serving.logged("answered");
-    assert_eq!(
-        (&line["route"], &line["status"]),
-        (&json!("unmatched"), &json!(404))
-    );
+    assert_eq!((&line["route"], &line["status"]), (&json!("unmatched"), &json!(404)));
     assert!(!line.to_string().contains("lovelace"), "{line}");
     let line = serving.logged("answered");
-    assert_eq!(
-        (&line["route"], line.get("operation")),
-        (&json!("/graphql"), None)
-    );
+    assert_eq!((&line["route"], line.get("operation")), (&json!("/graphql"), None));
 }
 
 #[test]
 fn a_start_that_fails_says_why() {
     let (code, _, text) = run(&["serve"], &[]);
     assert_eq!(code, Some(1));
-    assert!(
-        text.contains("HAUT_AI_TOKEN") && text.contains("BRAINSTEM_PORTAL=public"),
-        "{text}"
-    );
+    assert!(text.contains("HAUT_AI_TOKEN") && text.contains("BRAINSTEM_PORTAL=public"), "{text}");
     assert_eq!(run(&["check"], &[]).0, Some(1));
 
     let (code, _, text) = run(&["serve", "--limits-deadline-ms", "soon"], &SOURCE);
@@ -328,18 +253,10 @@ fn a_port_in_use_is_told_with_the_flag_to_change() {
     let address = taken.local_addr().unwrap().to_string();
     let (code, _, text) = run(&["serve", "--gateway-listen", &address], &SOURCE);
     assert_eq!(code, Some(1));
-    assert!(
-        text.contains(&format!(
-            "{address} is in use; choose another with --gateway-listen"
-        )),
-        "{text}"
-    );
+    assert!(text.contains(&format!("{address} is in use; choose another with --gateway-listen")), "{text}");
 
     let port = taken.local_addr().unwrap().port().to_string();
-    let (code, _, text) = run(
-        &["sandbox", "--upstreams-only", "--brainstem-port", &port],
-        &[],
-    );
+    let (code, _, text) = run(&["sandbox", "--upstreams-only", "--brainstem-port", &port], &[]);
     assert_eq!(code, Some(1));
     assert!(text.contains("--brainstem-port"), "{text}");
 }

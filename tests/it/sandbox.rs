@@ -4,8 +4,7 @@ mod util;
 
 use serde_json::json;
 use subject_gateway::sandbox::{
-    BRAINSTEM_TOKEN, COMPANY_ID, DATASET_IDS, HAUT_AI_TOKEN, Options, SUBJECT_WITH_130_PROCEDURES,
-    Sandbox,
+    BRAINSTEM_TOKEN, COMPANY_ID, DATASET_IDS, HAUT_AI_TOKEN, Options, SUBJECT_WITH_130_PROCEDURES, Sandbox,
 };
 
 use self::util::{Caller, start};

@@ -2,54 +2,20 @@
 
 use super::{Fallback, Key, Kind, Section};
 
-const fn value(
-    section: Section,
-    name: &'static str,
-    kind: Kind,
-    value: &'static str,
-    help: &'static str,
-) -> Key {
-    Key {
-        section,
-        name,
-        kind,
-        fallback: Fallback::Value(value),
-        help,
-    }
+const fn value(section: Section, name: &'static str, kind: Kind, value: &'static str, help: &'static str) -> Key {
+    Key { section, name, kind, fallback: Fallback::Value(value), help }
 }
 
-const fn unset(
-    section: Section,
-    name: &'static str,
-    kind: Kind,
-    words: &'static str,
-    help: &'static str,
-) -> Key {
-    Key {
-        section,
-        name,
-        kind,
-        fallback: Fallback::Nothing(words),
-        help,
-    }
+const fn unset(section: Section, name: &'static str, kind: Kind, words: &'static str, help: &'static str) -> Key {
+    Key { section, name, kind, fallback: Fallback::Nothing(words), help }
 }
 
 const fn bytes(min: u64, max: u64) -> Kind {
-    Kind::Count {
-        min,
-        max,
-        unit: "bytes",
-    }
+    Kind::Count { min, max, unit: "bytes" }
 }
 
-const ONE_REQUEST: Kind = Kind::Millis {
-    min: 1,
-    max: 600_000,
-};
-const KEPT_FOR: Kind = Kind::Millis {
-    min: 0,
-    max: 86_400_000,
-};
+const ONE_REQUEST: Kind = Kind::Millis { min: 1, max: 600_000 };
+const KEPT_FOR: Kind = Kind::Millis { min: 0, max: 86_400_000 };
 
 /// Every key there is, in the order of the documentation.
 pub static KEYS: &[Key] = &[
@@ -88,13 +54,7 @@ pub static KEYS: &[Key] = &[
         "",
         "`Host` names accepted beside localhost and loopback addresses; others get 421 (against DNS rebinding).",
     ),
-    value(
-        Section::Gateway,
-        "playground",
-        Kind::Switch,
-        "true",
-        "Serves GraphiQL on `/graphiql`; `/` leads there.",
-    ),
+    value(Section::Gateway, "playground", Kind::Switch, "true", "Serves GraphiQL on `/graphiql`; `/` leads there."),
     value(
         Section::Gateway,
         "introspection",
@@ -116,30 +76,15 @@ pub static KEYS: &[Key] = &[
         "text",
         "How log lines look, on standard error.",
     ),
-    value(
-        Section::Gateway,
-        "log_level",
-        Kind::LogFilter,
-        "info",
-        "What is logged.",
-    ),
+    value(Section::Gateway, "log_level", Kind::LogFilter, "info", "What is logged."),
     value(
         Section::Gateway,
         "shutdown_ms",
-        Kind::Millis {
-            min: 0,
-            max: 600_000,
-        },
+        Kind::Millis { min: 0, max: 600_000 },
         "10000",
         "How long requests in flight may go on after SIGTERM or Ctrl-C.",
     ),
-    value(
-        Section::HautAi,
-        "url",
-        Kind::Url,
-        "https://saas.haut.ai",
-        "The server, without the path of its API.",
-    ),
+    value(Section::HautAi, "url", Kind::Url, "https://saas.haut.ai", "The server, without the path of its API."),
     unset(
         Section::HautAi,
         "token",
@@ -147,13 +92,7 @@ pub static KEYS: &[Key] = &[
         "none",
         "A private token made in the portal; needs `company_id`. Configures the source.",
     ),
-    unset(
-        Section::HautAi,
-        "token_file",
-        Kind::SecretFile,
-        "none",
-        "A file that holds the token.",
-    ),
+    unset(Section::HautAi, "token_file", Kind::SecretFile, "none", "A file that holds the token."),
     unset(
         Section::HautAi,
         "username",
@@ -161,34 +100,10 @@ pub static KEYS: &[Key] = &[
         "none",
         "With `password`, instead of a token. Configures the source.",
     ),
-    unset(
-        Section::HautAi,
-        "username_file",
-        Kind::SecretFile,
-        "none",
-        "A file that holds the user name.",
-    ),
-    unset(
-        Section::HautAi,
-        "password",
-        Kind::Secret,
-        "none",
-        "With `username`.",
-    ),
-    unset(
-        Section::HautAi,
-        "password_file",
-        Kind::SecretFile,
-        "none",
-        "A file that holds the password.",
-    ),
-    unset(
-        Section::HautAi,
-        "company_id",
-        Kind::Uuid,
-        "from the login",
-        "The company; required with a token.",
-    ),
+    unset(Section::HautAi, "username_file", Kind::SecretFile, "none", "A file that holds the user name."),
+    unset(Section::HautAi, "password", Kind::Secret, "none", "With `username`."),
+    unset(Section::HautAi, "password_file", Kind::SecretFile, "none", "A file that holds the password."),
+    unset(Section::HautAi, "company_id", Kind::Uuid, "from the login", "The company; required with a token."),
     unset(
         Section::HautAi,
         "dataset_ids",
@@ -210,13 +125,7 @@ pub static KEYS: &[Key] = &[
         "3000000",
         "How long after a login its token is renewed. It lives about one hour, which is not documented exactly.",
     ),
-    value(
-        Section::HautAi,
-        "timeout_ms",
-        ONE_REQUEST,
-        "10000",
-        "One request, from connecting to the last byte.",
-    ),
+    value(Section::HautAi, "timeout_ms", ONE_REQUEST, "10000", "One request, from connecting to the last byte."),
     value(
         Section::BrainStem,
         "url",
@@ -231,20 +140,8 @@ pub static KEYS: &[Key] = &[
         "private",
         "`public` needs no token, configures the source by itself and reads only; `super` exists on legacy servers.",
     ),
-    unset(
-        Section::BrainStem,
-        "token",
-        Kind::Token,
-        "none",
-        "A personal token. Configures the source.",
-    ),
-    unset(
-        Section::BrainStem,
-        "token_file",
-        Kind::SecretFile,
-        "none",
-        "A file that holds the token.",
-    ),
+    unset(Section::BrainStem, "token", Kind::Token, "none", "A personal token. Configures the source."),
+    unset(Section::BrainStem, "token_file", Kind::SecretFile, "none", "A file that holds the token."),
     value(
         Section::BrainStem,
         "auth_scheme",
@@ -266,13 +163,7 @@ pub static KEYS: &[Key] = &[
         "false",
         "Lets lists bring related records along (`include[]`): one round trip instead of two.",
     ),
-    value(
-        Section::BrainStem,
-        "timeout_ms",
-        ONE_REQUEST,
-        "10000",
-        "One request, from connecting to the last byte.",
-    ),
+    value(Section::BrainStem, "timeout_ms", ONE_REQUEST, "10000", "One request, from connecting to the last byte."),
     value(
         Section::Cache,
         "max_bytes",
@@ -287,13 +178,7 @@ pub static KEYS: &[Key] = &[
         "10000",
         "How long a record or page is served without asking again; 0 turns the cache off.",
     ),
-    value(
-        Section::Cache,
-        "absent_ms",
-        KEPT_FOR,
-        "2000",
-        "How long “not there” is served without asking again.",
-    ),
+    value(Section::Cache, "absent_ms", KEPT_FOR, "2000", "How long “not there” is served without asking again."),
     value(
         Section::Limits,
         "deadline_ms",
@@ -308,21 +193,11 @@ pub static KEYS: &[Key] = &[
         "1048576",
         "A request's body; a longer one gets 413.",
     ),
-    value(
-        Section::Limits,
-        "upstream_bytes",
-        bytes(1_024, 1 << 30),
-        "33554432",
-        "One upstream answer, decompressed.",
-    ),
+    value(Section::Limits, "upstream_bytes", bytes(1_024, 1 << 30), "33554432", "One upstream answer, decompressed."),
     value(
         Section::Limits,
         "upstream_concurrency",
-        Kind::Count {
-            min: 1,
-            max: 10_000,
-            unit: "requests",
-        },
+        Kind::Count { min: 1, max: 10_000, unit: "requests" },
         "32",
         "Requests in flight towards one source.",
     ),

@@ -26,12 +26,7 @@ impl File {
             name,
             media_type: super::media_type(name),
             // Letters and digits alone, so that an address can hold it.
-            version: hash
-                .trim_start_matches("sha384-")
-                .chars()
-                .filter(char::is_ascii_alphanumeric)
-                .take(16)
-                .collect(),
+            version: hash.trim_start_matches("sha384-").chars().filter(char::is_ascii_alphanumeric).take(16).collect(),
             plain: Bytes::from_static(bytes.plain),
             gzip: Some(Bytes::from_static(bytes.gzip)),
         }
@@ -56,8 +51,7 @@ impl File {
 
     /// The answer to a GET.
     pub(super) fn respond(&self, uri: &Uri, request: &HeaderMap) -> Response {
-        let is_current =
-            uri.query().and_then(|query| query.strip_prefix("v=")) == Some(&self.version);
+        let is_current = uri.query().and_then(|query| query.strip_prefix("v=")) == Some(&self.version);
         // Weak, since the same tag stands for the compressed bytes and for the plain ones.
         let tag = format!("W/\"{}\"", self.version);
         let is_known = is_listed(request, &tag);
@@ -70,10 +64,7 @@ impl File {
         };
         let headers = response.headers_mut();
         if !is_known {
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static(self.media_type),
-            );
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type));
             if gzip.is_some() {
                 headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             }
@@ -81,16 +72,9 @@ impl File {
         if self.gzip.is_some() {
             headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         }
-        let lifetime = if is_current {
-            "public, max-age=31536000, immutable"
-        } else {
-            "no-cache"
-        };
+        let lifetime = if is_current { "public, max-age=31536000, immutable" } else { "no-cache" };
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));
-        headers.insert(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        );
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.extend(HeaderValue::try_from(tag).map(|tag| (header::ETAG, tag)));
         response
     }
@@ -103,9 +87,8 @@ impl File {
 
 /// Whether `If-None-Match` lists `tag`.
 fn is_listed(request: &HeaderMap, tag: &str) -> bool {
-    words(request, &header::IF_NONE_MATCH).any(|listed| {
-        listed == "*" || listed.trim_start_matches("W/") == tag.trim_start_matches("W/")
-    })
+    words(request, &header::IF_NONE_MATCH)
+        .any(|listed| listed == "*" || listed.trim_start_matches("W/") == tag.trim_start_matches("W/"))
 }
 
 /// Whether `Accept-Encoding` lists gzip, or anything, with a weight other than 0.
@@ -113,27 +96,16 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
     let weight_of = |name: &str| {
         words(request, &header::ACCEPT_ENCODING).find_map(|coding| {
             let (coding, parameters) = coding.split_once(';').unwrap_or((coding, ""));
-            let weight = parameters
-                .trim()
-                .strip_prefix("q=")
-                .and_then(|weight| weight.parse().ok());
-            coding
-                .trim()
-                .eq_ignore_ascii_case(name)
-                .then_some(weight.unwrap_or(1.0_f32))
+            let weight = parameters.trim().strip_prefix("q=").and_then(|weight| weight.parse().ok());
+            coding.trim().eq_ignore_ascii_case(name).then_some(weight.unwrap_or(1.0_f32))
         })
     };
-    weight_of("gzip")
-        .or_else(|| weight_of("*"))
-        .is_some_and(|weight| weight > 0.0)
+    weight_of("gzip").or_else(|| weight_of("*")).is_some_and(|weight| weight > 0.0)
 }
 
 /// The comma-separated parts of every header of that name.
 fn words<'a>(request: &'a HeaderMap, name: &header::HeaderName) -> impl Iterator<Item = &'a str> {
-    let values = request
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let values = request.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim)
 }
 

@@ -57,13 +57,13 @@ pub(super) fn list<T: Model>(
         _ => offset,
     };
     let end = start + items.len() as u64;
-    let is_last = items.is_empty()
-        || match (total, envelope.get("next")) {
-            (Some(total), _) => end >= total,
-            (None, Some(next)) => next.get() == "null",
-            (None, None) => (items.len() as u64) < limit,
-        };
-    Ok(List { listed: Listed { page: Page { start, items, total, is_last }, related }, per_page })
+    let follows = match (total, envelope.get("next")) {
+        _ if items.is_empty() => Some(false),
+        (Some(total), _) => Some(end < total),
+        (None, Some(next)) => Some(next.get() != "null"),
+        (None, None) => (end < start + limit).then_some(false),
+    };
+    Ok(List { listed: Listed { page: Page { start, items, total, follows }, related }, per_page })
 }
 
 /// Reads the answer for one record: wrapped in its singular, or bare.

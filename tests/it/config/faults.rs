@@ -9,34 +9,19 @@ use super::{COMPANY, PUBLIC, faults, file, load, pairs};
 fn check_file(text: &str, expected: &str) {
     let (directory, path) = file(text);
     let environment = pairs(&[PUBLIC]);
-    let input = Input {
-        file: Some(path),
-        environment,
-        ..Input::default()
-    };
+    let input = Input { file: Some(path), environment, ..Input::default() };
     let messages = Config::load(input).unwrap_err().messages();
     let directory = format!("{}/", directory.path().display());
-    let messages: Vec<_> = messages
-        .iter()
-        .map(|message| message.replace(&directory, ""))
-        .collect();
+    let messages: Vec<_> = messages.iter().map(|message| message.replace(&directory, "")).collect();
     assert_eq!(messages, [expected]);
 }
 
 #[test]
 fn a_value_that_is_not_sound_is_told_with_what_was_expected() {
     let table = [
-        (
-            "GATEWAY_LISTEN",
-            "8080",
-            "an address and port such as 127.0.0.1:8080 or [::1]:8080, found \"8080\"",
-        ),
+        ("GATEWAY_LISTEN", "8080", "an address and port such as 127.0.0.1:8080 or [::1]:8080, found \"8080\""),
         ("GATEWAY_AUTH", "jwt", "`none`, found \"jwt\""),
-        (
-            "GATEWAY_CREDENTIALS",
-            "forward",
-            "`service`, found \"forward\"",
-        ),
+        ("GATEWAY_CREDENTIALS", "forward", "`service`, found \"forward\""),
         ("GATEWAY_PLAYGROUND", "yes", "true or false, found \"yes\""),
         (
             "GATEWAY_ALLOWED_HOSTS",
@@ -48,60 +33,26 @@ fn a_value_that_is_not_sound_is_told_with_what_was_expected() {
             "*",
             "origins such as https://app.example.org, or `localhost`, separated by commas, found \"*\"",
         ),
-        (
-            "GATEWAY_LOG_FORMAT",
-            "xml",
-            "one of `text`, `json`, found \"xml\"",
-        ),
-        (
-            "GATEWAY_LOG_LEVEL",
-            "inof",
-            "a tracing filter such as info or subject_gateway=debug,warn, found \"inof\"",
-        ),
+        ("GATEWAY_LOG_FORMAT", "xml", "one of `text`, `json`, found \"xml\""),
+        ("GATEWAY_LOG_LEVEL", "inof", "a tracing filter such as info or subject_gateway=debug,warn, found \"inof\""),
         ("HAUT_AI_URL", "ftp://a.example", URL_EXPECTED_FTP),
-        (
-            "BRAINSTEM_URL",
-            "https://www.brainstem.org/api/private",
-            URL_EXPECTED_API,
-        ),
-        (
-            "BRAINSTEM_URL",
-            "https://me:hunter2@a.example",
-            URL_EXPECTED,
-        ),
-        (
-            "BRAINSTEM_PORTAL",
-            "open",
-            "one of `private`, `public`, `super`, found \"open\"",
-        ),
-        (
-            "LIMITS_DEADLINE_MS",
-            "30s",
-            "a whole number of milliseconds from 1 to 600000, found \"30s\"",
-        ),
-        (
-            "LIMITS_BODY_BYTES",
-            "0",
-            "a whole number of bytes from 1024 to 104857600, found \"0\"",
-        ),
-        (
-            "LIMITS_UPSTREAM_CONCURRENCY",
-            "-1",
-            "a whole number of requests from 1 to 10000, found \"-1\"",
-        ),
+        ("BRAINSTEM_URL", "https://www.brainstem.org/api/private", URL_EXPECTED_API),
+        ("BRAINSTEM_URL", "https://me:hunter2@a.example", URL_EXPECTED),
+        ("BRAINSTEM_PORTAL", "open", "one of `private`, `public`, `super`, found \"open\""),
+        ("LIMITS_DEADLINE_MS", "30s", "a whole number of milliseconds from 1 to 600000, found \"30s\""),
+        ("LIMITS_BODY_BYTES", "0", "a whole number of bytes from 1024 to 104857600, found \"0\""),
+        ("LIMITS_UPSTREAM_CONCURRENCY", "-1", "a whole number of requests from 1 to 10000, found \"-1\""),
     ];
     for (name, value, expected) in table {
         // The token keeps BrainSTEM configured whatever the row does to its portal.
         let messages = faults(&[("BRAINSTEM_TOKEN", "t0ken"), (name, value)]);
-        assert_eq!(
-            messages,
-            [format!("{name} (environment): expected {expected}")]
-        );
+        assert_eq!(messages, [format!("{name} (environment): expected {expected}")]);
     }
 }
 
 const URL_EXPECTED: &str = "an http or https URL without credentials, query, fragment or API path";
-const URL_EXPECTED_FTP: &str = "an http or https URL without credentials, query, fragment or API path, found \"ftp://a.example\"";
+const URL_EXPECTED_FTP: &str =
+    "an http or https URL without credentials, query, fragment or API path, found \"ftp://a.example\"";
 const URL_EXPECTED_API: &str = "an http or https URL without credentials, query, fragment or API path, found \
                                 \"https://www.brainstem.org/api/private\"";
 
@@ -111,18 +62,9 @@ fn settings_that_contradict_each_other_are_faults() {
     let user = ("HAUT_AI_USERNAME", "me");
     let company = ("HAUT_AI_COMPANY_ID", COMPANY);
     let table: [(&[(&str, &str)], &str); 8] = [
-        (
-            &[token],
-            "HAUT_AI_COMPANY_ID: is missing; required with a token, which does not tell the company",
-        ),
-        (
-            &[user],
-            "HAUT_AI_PASSWORD: is missing; needed beside HAUT_AI_USERNAME",
-        ),
-        (
-            &[("HAUT_AI_PASSWORD", "x")],
-            "HAUT_AI_USERNAME: is missing; needed beside HAUT_AI_PASSWORD",
-        ),
+        (&[token], "HAUT_AI_COMPANY_ID: is missing; required with a token, which does not tell the company"),
+        (&[user], "HAUT_AI_PASSWORD: is missing; needed beside HAUT_AI_USERNAME"),
+        (&[("HAUT_AI_PASSWORD", "x")], "HAUT_AI_USERNAME: is missing; needed beside HAUT_AI_PASSWORD"),
         (
             &[token, company, user],
             "HAUT_AI_TOKEN: is set beside HAUT_AI_USERNAME or HAUT_AI_PASSWORD; set one or the other",
@@ -150,11 +92,7 @@ fn settings_that_contradict_each_other_are_faults() {
     for (variables, expected) in table {
         assert_eq!(faults(variables), [expected]);
     }
-    load(&[
-        PUBLIC,
-        ("GATEWAY_LISTEN", "0.0.0.0:80"),
-        ("GATEWAY_AUTH_NONE_ANYWHERE", "true"),
-    ]);
+    load(&[PUBLIC, ("GATEWAY_LISTEN", "0.0.0.0:80"), ("GATEWAY_AUTH_NONE_ANYWHERE", "true")]);
     load(&[PUBLIC, ("HAUT_AI_URL", "https://haut.example")]);
 }
 
@@ -162,13 +100,7 @@ fn settings_that_contradict_each_other_are_faults() {
 fn no_source_says_what_to_set() {
     let messages = faults(&[]);
     assert_eq!(messages.len(), 1);
-    for name in [
-        "HAUT_AI_TOKEN",
-        "HAUT_AI_USERNAME",
-        "BRAINSTEM_TOKEN",
-        "BRAINSTEM_PORTAL=public",
-        "sandbox",
-    ] {
+    for name in ["HAUT_AI_TOKEN", "HAUT_AI_USERNAME", "BRAINSTEM_TOKEN", "BRAINSTEM_PORTAL=public", "sandbox"] {
         assert!(messages[0].contains(name), "{messages:?}");
     }
 }
@@ -197,42 +129,29 @@ fn every_fault_is_told_at_once_and_no_secret_with_it() {
 fn faults_in_the_file_are_told_as_they_are_written_there() {
     let expected = "[limits] deadlin_ms (file gateway.toml): there is no such key; did you mean `deadline_ms`?";
     check_file("[limits]\ndeadlin_ms = 1", expected);
-    let expected = "[gateway] body_bytes (file gateway.toml): there is no such key; did you mean `body_bytes` in [limits]?";
-    check_file("[gateway]\nbody_bytes = 1", expected);
-    check_file(
-        "[limit]\nx = 1",
-        "[limit] (file gateway.toml): there is no such table; did you mean [limits]?",
-    );
-    let expected = "listen (file gateway.toml): there is no such key outside the tables; did you mean `listen` in [gateway]?";
-    check_file("listen = \"x\"", expected);
-    check_file(
-        "gateway = 1",
-        "gateway (file gateway.toml): expected a table, [gateway]",
-    );
     let expected =
-        "[gateway] playground (file gateway.toml): expected true or false, found a TOML float";
+        "[gateway] body_bytes (file gateway.toml): there is no such key; did you mean `body_bytes` in [limits]?";
+    check_file("[gateway]\nbody_bytes = 1", expected);
+    check_file("[limit]\nx = 1", "[limit] (file gateway.toml): there is no such table; did you mean [limits]?");
+    let expected =
+        "listen (file gateway.toml): there is no such key outside the tables; did you mean `listen` in [gateway]?";
+    check_file("listen = \"x\"", expected);
+    check_file("gateway = 1", "gateway (file gateway.toml): expected a table, [gateway]");
+    let expected = "[gateway] playground (file gateway.toml): expected true or false, found a TOML float";
     check_file("[gateway]\nplayground = 1.5", expected);
-    let expected = "[brainstem] token (file gateway.toml): expected visible ASCII characters without spaces, found a TOML array";
+    let expected =
+        "[brainstem] token (file gateway.toml): expected visible ASCII characters without spaces, found a TOML array";
     check_file("[brainstem]\ntoken = [\"hunter2\"]", expected);
 }
 
 #[test]
 fn a_file_that_is_not_toml_gives_no_secret_away() {
     let (_directory, path) = file("[brainstem]\ntoken = \"hunter2\nurl = 1");
-    let input = Input {
-        file: Some(path),
-        ..Input::default()
-    };
+    let input = Input { file: Some(path), ..Input::default() };
     let text = Config::load(input).unwrap_err().to_string();
     assert!(text.contains("line 2 is not TOML"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
-    let input = Input {
-        file: Some("/nowhere/gateway.toml".into()),
-        ..Input::default()
-    };
+    let input = Input { file: Some("/nowhere/gateway.toml".into()), ..Input::default() };
     let text = Config::load(input).unwrap_err().to_string();
-    assert!(
-        text.contains("(file /nowhere/gateway.toml): cannot be read: No such file"),
-        "{text}"
-    );
+    assert!(text.contains("(file /nowhere/gateway.toml): cannot be read: No such file"), "{text}");
 }

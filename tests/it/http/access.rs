@@ -16,34 +16,16 @@ use super::{TYPENAME, app, fetch, post, request, send, send_body};
 async fn pages_and_the_schema_are_there_unless_turned_off() {
     let on = app(&[]);
     let answer = fetch(&on, "/").await;
-    assert_eq!(
-        (answer.status, answer.header(LOCATION)),
-        (StatusCode::SEE_OTHER, "/graphiql")
-    );
+    assert_eq!((answer.status, answer.header(LOCATION)), (StatusCode::SEE_OTHER, "/graphiql"));
     let answer = fetch(&on, "/schema.graphql").await;
-    assert_eq!(
-        (answer.status, answer.header(CONTENT_TYPE)),
-        (StatusCode::OK, "text/plain; charset=utf-8")
-    );
+    assert_eq!((answer.status, answer.header(CONTENT_TYPE)), (StatusCode::OK, "text/plain; charset=utf-8"));
     assert!(answer.body.contains("type Query"));
 
-    let off = app(&[
-        ("GATEWAY_PLAYGROUND", "false"),
-        ("GATEWAY_INTROSPECTION", "false"),
-    ]);
+    let off = app(&[("GATEWAY_PLAYGROUND", "false"), ("GATEWAY_INTROSPECTION", "false")]);
     for address in ["/", "/graphiql", "/schema.graphql"] {
-        assert_eq!(
-            fetch(&off, address).await.status,
-            StatusCode::NOT_FOUND,
-            "{address}"
-        );
+        assert_eq!(fetch(&off, address).await.status, StatusCode::NOT_FOUND, "{address}");
     }
-    let answer = send_body(
-        &off,
-        "*/*",
-        r#"{"query":"{ __schema { queryType { name } } }"}"#,
-    )
-    .await;
+    let answer = send_body(&off, "*/*", r#"{"query":"{ __schema { queryType { name } } }"}"#).await;
     assert!(!answer.body.contains("queryType\":{"), "{}", answer.body);
 }
 
@@ -53,13 +35,7 @@ async fn readiness_ends_with_the_shutdown_and_liveness_does_not() {
     assert_eq!(fetch(&app, "/health/ready").await.status, StatusCode::OK);
     app.readiness().set_shutting_down();
     let answer = fetch(&app, "/health/ready").await;
-    assert_eq!(
-        (answer.status, answer.json()),
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            json!({"status": "shutting down"})
-        )
-    );
+    assert_eq!((answer.status, answer.json()), (StatusCode::SERVICE_UNAVAILABLE, json!({"status": "shutting down"})));
     assert_eq!(fetch(&app, "/health/live").await.status, StatusCode::OK);
 }
 
@@ -71,25 +47,12 @@ async fn only_hosts_that_are_ours_are_served() {
         for host in host {
             request = request.header(HOST, *host);
         }
-        send(app.router(), request.body(Body::empty()).unwrap())
-            .await
-            .status
+        send(app.router(), request.body(Body::empty()).unwrap()).await.status
     };
-    let ours = [
-        "localhost",
-        "LocalHost:8080",
-        "127.0.0.1:8080",
-        "127.8.8.8",
-        "[::1]:8080",
-        "gateway.internal",
-        "10.0.0.5:1",
-    ];
+    let ours =
+        ["localhost", "LocalHost:8080", "127.0.0.1:8080", "127.8.8.8", "[::1]:8080", "gateway.internal", "10.0.0.5:1"];
     for host in ours {
-        assert_eq!(
-            status(&[host], "/schema.graphql").await,
-            StatusCode::OK,
-            "{host}"
-        );
+        assert_eq!(status(&[host], "/schema.graphql").await, StatusCode::OK, "{host}");
     }
     let foreign = [
         "evil.example",
@@ -100,59 +63,30 @@ async fn only_hosts_that_are_ours_are_served() {
         "me@localhost",
     ];
     for host in foreign {
-        assert_eq!(
-            status(&[host], "/schema.graphql").await,
-            StatusCode::MISDIRECTED_REQUEST,
-            "{host}"
-        );
-        assert_eq!(
-            status(&[host], "/health/live").await,
-            StatusCode::OK,
-            "{host}"
-        );
+        assert_eq!(status(&[host], "/schema.graphql").await, StatusCode::MISDIRECTED_REQUEST, "{host}");
+        assert_eq!(status(&[host], "/health/live").await, StatusCode::OK, "{host}");
     }
     let foreign_target = "http://evil.example/schema.graphql";
-    assert_eq!(
-        status(&["localhost"], foreign_target).await,
-        StatusCode::MISDIRECTED_REQUEST
-    );
+    assert_eq!(status(&["localhost"], foreign_target).await, StatusCode::MISDIRECTED_REQUEST);
     let own_target = "http://localhost/schema.graphql";
-    assert_eq!(
-        status(&["evil.example"], own_target).await,
-        StatusCode::MISDIRECTED_REQUEST
-    );
+    assert_eq!(status(&["evil.example"], own_target).await, StatusCode::MISDIRECTED_REQUEST);
     assert_eq!(status(&["localhost"], own_target).await, StatusCode::OK);
-    assert_eq!(
-        status(&[], "/schema.graphql").await,
-        StatusCode::BAD_REQUEST
-    );
-    assert_eq!(
-        status(&["localhost", "localhost"], "/schema.graphql").await,
-        StatusCode::BAD_REQUEST
-    );
+    assert_eq!(status(&[], "/schema.graphql").await, StatusCode::BAD_REQUEST);
+    assert_eq!(status(&["localhost", "localhost"], "/schema.graphql").await, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
 async fn a_sane_request_id_is_taken_over() {
     let app = app(&[]);
     let id = async |given: &str| {
-        let request = post()
-            .header("x-request-id", given)
-            .body(TYPENAME.into())
-            .unwrap();
-        send(app.router(), request)
-            .await
-            .header("x-request-id")
-            .to_owned()
+        let request = post().header("x-request-id", given).body(TYPENAME.into()).unwrap();
+        send(app.router(), request).await.header("x-request-id").to_owned()
     };
     assert_eq!(id("trace-42").await, "trace-42");
     let long = "x".repeat(129);
     for given in ["", "two words", long.as_str()] {
         let made = id(given).await;
-        assert!(
-            made != given && uuid::Uuid::try_parse(&made).is_ok(),
-            "{made}"
-        );
+        assert!(made != given && uuid::Uuid::try_parse(&made).is_ok(), "{made}");
     }
 }
 
@@ -165,18 +99,11 @@ async fn cors_is_off_until_origins_are_named() {
             .header("access-control-request-method", "POST")
             .header("access-control-request-headers", "content-type,x-client");
         let preflight = send(app.router(), preflight.body(Body::empty()).unwrap()).await;
-        let answer = send(
-            app.router(),
-            post().header("origin", origin).body("{".into()).unwrap(),
-        )
-        .await;
+        let answer = send(app.router(), post().header("origin", origin).body("{".into()).unwrap()).await;
         let allowed = answer.header("access-control-allow-origin").to_owned();
         assert_eq!(preflight.header("access-control-allow-origin"), allowed);
         if !allowed.is_empty() {
-            assert_eq!(
-                preflight.header("access-control-allow-headers"),
-                "content-type,x-client"
-            );
+            assert_eq!(preflight.header("access-control-allow-headers"), "content-type,x-client");
         }
         !allowed.is_empty()
     };
@@ -192,18 +119,9 @@ async fn cors_is_off_until_origins_are_named() {
 #[tokio::test]
 async fn long_answers_are_compressed_for_those_who_can_read_them() {
     let app = app(&[]);
-    let query =
-        r#"{"query":"{ __schema { types { name description fields { name description } } } }"}"#;
-    let request = post()
-        .header("accept-encoding", "gzip")
-        .body(Body::from(query))
-        .unwrap();
+    let query = r#"{"query":"{ __schema { types { name description fields { name description } } } }"}"#;
+    let request = post().header("accept-encoding", "gzip").body(Body::from(query)).unwrap();
     let response = app.router().oneshot(request).await.unwrap();
     assert_eq!(response.headers()["content-encoding"], "gzip");
-    assert!(
-        !send_body(&app, "*/*", query)
-            .await
-            .headers
-            .contains_key("content-encoding")
-    );
+    assert!(!send_body(&app, "*/*", query).await.headers.contains_key("content-encoding"));
 }

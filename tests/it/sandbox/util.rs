@@ -11,10 +11,7 @@ pub(super) async fn start() -> Sandbox {
 }
 
 pub(super) async fn start_legacy() -> Sandbox {
-    let options = Options {
-        brainstem_legacy: true,
-        ..Options::default()
-    };
+    let options = Options { brainstem_legacy: true, ..Options::default() };
     Sandbox::start(options).await.unwrap()
 }
 
@@ -37,20 +34,9 @@ pub(super) struct Answer {
 
 impl Caller {
     pub(super) fn new(upstream: &Upstream, authorization: Option<String>) -> Self {
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .ok();
-        let client = Client::builder()
-            .redirect(Policy::none())
-            .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap();
-        Self {
-            client,
-            upstream: upstream.clone(),
-            authorization,
-            accept: "application/json",
-        }
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let client = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(20)).build().unwrap();
+        Self { client, upstream: upstream.clone(), authorization, accept: "application/json" }
     }
 
     pub(super) fn haut_ai(sandbox: &Sandbox) -> Self {
@@ -58,17 +44,11 @@ impl Caller {
     }
 
     pub(super) fn brainstem(sandbox: &Sandbox) -> Self {
-        Self::new(
-            sandbox.brainstem(),
-            Some(format!("Bearer {BRAINSTEM_TOKEN}")),
-        )
+        Self::new(sandbox.brainstem(), Some(format!("Bearer {BRAINSTEM_TOKEN}")))
     }
 
     pub(super) fn legacy(sandbox: &Sandbox) -> Self {
-        Self::new(
-            sandbox.brainstem(),
-            Some(format!("Token {BRAINSTEM_TOKEN}")),
-        )
+        Self::new(sandbox.brainstem(), Some(format!("Token {BRAINSTEM_TOKEN}")))
     }
 
     pub(super) fn with(&self, authorization: Option<&str>) -> Self {
@@ -100,56 +80,33 @@ impl Caller {
         self.try_send(method, target, body).await.unwrap()
     }
 
-    pub(super) async fn try_send(
-        &self,
-        method: Method,
-        target: &str,
-        body: Option<&Value>,
-    ) -> reqwest::Result<Answer> {
+    pub(super) async fn try_send(&self, method: Method, target: &str, body: Option<&Value>) -> reqwest::Result<Answer> {
         let url = format!("{}{target}", self.upstream.url());
-        let mut request = self
-            .client
-            .request(method, url)
-            .header("accept", self.accept);
+        let mut request = self.client.request(method, url).header("accept", self.accept);
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
         if let Some(body) = body {
-            request = request
-                .header("content-type", "application/json")
-                .body(body.to_string());
+            request = request.header("content-type", "application/json").body(body.to_string());
         }
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
-        Ok(Answer {
-            status,
-            headers,
-            body: serde_json::from_str(&text).unwrap_or_default(),
-            text,
-        })
+        Ok(Answer { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text })
     }
 }
 
 impl Answer {
     pub(super) fn list(&self, key: &str) -> &[Value] {
-        self.body[key]
-            .as_array()
-            .unwrap_or_else(|| panic!("no list {key} in {}", self.text))
+        self.body[key].as_array().unwrap_or_else(|| panic!("no list {key} in {}", self.text))
     }
 
     pub(super) fn ids(&self, key: &str) -> Vec<&str> {
-        self.list(key)
-            .iter()
-            .map(|record| record["id"].as_str().unwrap())
-            .collect()
+        self.list(key).iter().map(|record| record["id"].as_str().unwrap()).collect()
     }
 
     pub(super) fn is_html(&self) -> bool {
-        let media_type = self
-            .headers
-            .get("content-type")
-            .and_then(|value| value.to_str().ok());
+        let media_type = self.headers.get("content-type").and_then(|value| value.to_str().ok());
         media_type.is_some_and(|media_type| media_type.starts_with("text/html"))
     }
 }
