@@ -7,7 +7,7 @@
 
 use std::{
     any::Any,
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet},
     fmt,
     hash::Hash,
     sync::{
