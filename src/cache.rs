@@ -167,15 +167,11 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
         let mut missing = Vec::new();
         // Held while looking, so that between a miss and its flight no other flight can land unseen.
         let mut flights = self.flights();
-        for key in keys {
-            let Entry::Vacant(vacant) = answers.entry(key) else {
-                continue;
-            };
-            let key = vacant.key().clone();
+        for key in keys.into_iter().collect::<HashSet<_>>() {
             if let Some(flight) = flights.get(&key).and_then(|airborne| airborne.flight.upgrade()) {
-                vacant.insert(Answer::Flying { key, flight });
+                answers.insert(key.clone(), Answer::Flying { key, flight });
             } else if let Some(record) = self.at_hand(&key) {
-                vacant.insert(Answer::Ready(Ok(record)));
+                answers.insert(key, Answer::Ready(Ok(record)));
             } else {
                 missing.push(key);
             }
