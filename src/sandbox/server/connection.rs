@@ -177,7 +177,9 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.check()?;
-        Pin::new(&mut self.get_mut().tcp).poll_write(context, bytes)
+        let written = ready!(Pin::new(&mut self.get_mut().tcp).poll_write(context, bytes));
+        read_again(context);
+        Poll::Ready(written)
     }
 
     fn poll_write_vectored(
@@ -186,7 +188,9 @@ impl AsyncWrite for Stream {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.check()?;
-        Pin::new(&mut self.get_mut().tcp).poll_write_vectored(context, bytes)
+        let written = ready!(Pin::new(&mut self.get_mut().tcp).poll_write_vectored(context, bytes));
+        read_again(context);
+        Poll::Ready(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -200,4 +204,9 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().tcp).poll_shutdown(context)
     }
+}
+
+/// The server does not read again by itself after an answer if a read was pending before it, but idle time starts there.
+fn read_again(context: &Context<'_>) {
+    context.waker().wake_by_ref();
 }
