@@ -7,6 +7,8 @@ mod legacy;
 mod people;
 mod shelves;
 
+use std::sync::OnceLock;
+
 use serde_json::Value;
 use uuid::Builder;
 
@@ -34,7 +36,22 @@ pub(super) fn haut_ai(records: Records) -> Store {
     people::store(records)
 }
 
+/// Made once a process: tests start many sandboxes.
 pub(super) fn brainstem(records: Records, generation: Generation) -> Store {
+    static CURRENT: OnceLock<Store> = OnceLock::new();
+    static LEGACY: OnceLock<Store> = OnceLock::new();
+    match (records, generation) {
+        (Records::Empty, _) => make_brainstem(records, generation),
+        (Records::Full, Generation::Current) => CURRENT
+            .get_or_init(|| make_brainstem(records, generation))
+            .clone(),
+        (Records::Full, Generation::Legacy) => LEGACY
+            .get_or_init(|| make_brainstem(records, generation))
+            .clone(),
+    }
+}
+
+fn make_brainstem(records: Records, generation: Generation) -> Store {
     let mut store = Store::default();
     shelves::fill(&mut store);
     match records {

@@ -72,7 +72,7 @@ fn subject_id(number: usize) -> String {
 }
 
 fn add_subject(store: &mut Store, number: usize) {
-    let documented = documents::current_subjects().into_iter().nth(number);
+    let documented = documents::current_subject(number);
     let is_documented = documented.is_some();
     let mut subject = documented.unwrap_or_else(|| made_up(number));
     if is_documented {

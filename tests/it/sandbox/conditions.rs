@@ -19,7 +19,12 @@ async fn a_request_line_has_4094_bytes() {
     let answer = caller.get(&target(filling + 1)).await;
     assert!(answer.status == 414 && answer.is_html());
     assert_eq!(caller.get(SUBJECTS).await.status, 200);
-    let connections = sandbox.brainstem().log().iter().map(|request| request.connection).collect::<Vec<_>>();
+    let connections = sandbox
+        .brainstem()
+        .log()
+        .iter()
+        .map(|request| request.connection)
+        .collect::<Vec<_>>();
     assert_eq!(connections, [1, 1, 2]);
 
     let many = "a&".repeat(1000);
@@ -35,13 +40,19 @@ async fn a_missing_slash_is_301_before_authentication() {
     for (method, target) in [
         (Method::GET, "/api/private/stem/subject?limit=1"),
         (Method::POST, "/api/private/stem/subject"),
-        (Method::GET, "/api/private/stem/subject/0cdaf69d-63cf-429f-b549-fc0cc163d046"),
+        (
+            Method::GET,
+            "/api/private/stem/subject/0cdaf69d-63cf-429f-b549-fc0cc163d046",
+        ),
     ] {
         let answer = anyone.send(method, target, None).await;
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mark = if query.is_empty() { "" } else { "?" };
         assert_eq!(answer.status, 301);
-        assert_eq!(answer.headers["location"], format!("{path}/{mark}{query}").as_str());
+        assert_eq!(
+            answer.headers["location"],
+            format!("{path}/{mark}{query}").as_str()
+        );
     }
 }
 
@@ -57,9 +68,16 @@ async fn tokens_come_before_404_and_400() {
         (Some("Bearer wrong"), "Invalid token."),
     ] {
         let caller = anyone.with(authorization);
-        for target in [SUBJECTS.to_owned(), format!("{SUBJECTS}?filter{{foo}}=1"), format!("{SUBJECTS}none/")] {
+        for target in [
+            SUBJECTS.to_owned(),
+            format!("{SUBJECTS}?filter{{foo}}=1"),
+            format!("{SUBJECTS}none/"),
+        ] {
             let answer = caller.get(&target).await;
-            assert_eq!((answer.status, answer.body), (401, json!({ "detail": message })));
+            assert_eq!(
+                (answer.status, answer.body),
+                (401, json!({ "detail": message }))
+            );
         }
     }
     let older = start_legacy().await;
@@ -78,10 +96,22 @@ async fn html_comes_to_those_who_do_not_ask_for_json() {
         ("application/json", "/api/private/stem/unknown/", 404, false),
         ("*/*", "/api/private/stem/unknown/", 404, true),
         ("*/*", "/api/super/stem/subject/", 404, true),
-        ("application/json", "/api/private/stem/subject/malformed/", 404, false),
+        (
+            "application/json",
+            "/api/private/stem/subject/malformed/",
+            404,
+            false,
+        ),
     ] {
-        let answer = Caller::brainstem(&sandbox).accepting(accept).get(target).await;
-        assert_eq!((answer.status, answer.is_html()), (status, is_html), "{accept} {target}");
+        let answer = Caller::brainstem(&sandbox)
+            .accepting(accept)
+            .get(target)
+            .await;
+        assert_eq!(
+            (answer.status, answer.is_html()),
+            (status, is_html),
+            "{accept} {target}"
+        );
     }
 }
 
@@ -103,8 +133,14 @@ async fn every_model_is_served_under_its_own_keys() {
         ("personal_attributes/license", "licenses", "license"),
     ] {
         let answer = caller.get(&format!("/api/private/{path}/?limit=1")).await;
-        assert_eq!(answer.body["count"], sandbox.brainstem().records(list).len(), "{list}");
-        let one = caller.get(&format!("/api/private/{path}/{}/", answer.ids(list)[0])).await;
+        assert_eq!(
+            answer.body["count"],
+            sandbox.brainstem().records(list).len(),
+            "{list}"
+        );
+        let one = caller
+            .get(&format!("/api/private/{path}/{}/", answer.ids(list)[0]))
+            .await;
         assert_eq!(one.body, json!({ singular: answer.list(list)[0] }));
     }
 }

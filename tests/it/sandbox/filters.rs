@@ -1,7 +1,9 @@
 //! BrainSTEM: `filter{…}`, `sort[]` and what is wrong with them.
 
 use serde_json::{Value, json};
-use subject_gateway::sandbox::{Collation, SUBJECT_WITH_130_PROCEDURES, SUBJECT_WITH_PARENTS, Sandbox};
+use subject_gateway::sandbox::{
+    Collation, SUBJECT_WITH_130_PROCEDURES, SUBJECT_WITH_PARENTS, Sandbox,
+};
 
 use super::util::{Caller, start};
 
@@ -11,7 +13,12 @@ const SECOND: &str = "0f87c229-6769-4854-83a5-c71e154246b8";
 
 /// How many stored subjects meet a condition.
 fn count(sandbox: &Sandbox, condition: impl Fn(&Value) -> bool) -> usize {
-    sandbox.brainstem().records("subjects").iter().filter(|subject| condition(subject)).count()
+    sandbox
+        .brainstem()
+        .records("subjects")
+        .iter()
+        .filter(|subject| condition(subject))
+        .count()
 }
 
 fn text(value: &Value) -> &str {
@@ -27,33 +34,62 @@ async fn operators_agree_with_the_records() {
         let projects = subject["projects"].as_array().unwrap();
         projects.iter().any(|id| id == project)
     };
-    let date = |subject: &Value| text(&subject["birth_date"]).parse::<jiff::civil::Date>().ok();
-    let since = |subject: &Value| date(subject).is_some_and(|day| day >= jiff::civil::date(2022, 1, 1));
+    let date = |subject: &Value| {
+        text(&subject["birth_date"])
+            .parse::<jiff::civil::Date>()
+            .ok()
+    };
+    let since =
+        |subject: &Value| date(subject).is_some_and(|day| day >= jiff::civil::date(2022, 1, 1));
     for (query, expected) in [
-        ("filter{sex}=F".to_owned(), count(&sandbox, |subject| subject["sex"] == "F")),
-        ("filter{-sex}=F".to_owned(), count(&sandbox, |subject| subject["sex"] != "F")),
-        ("filter%7Bsex%7D=F".to_owned(), count(&sandbox, |subject| subject["sex"] == "F")),
+        (
+            "filter{sex}=F".to_owned(),
+            count(&sandbox, |subject| subject["sex"] == "F"),
+        ),
+        (
+            "filter{-sex}=F".to_owned(),
+            count(&sandbox, |subject| subject["sex"] != "F"),
+        ),
+        (
+            "filter%7Bsex%7D=F".to_owned(),
+            count(&sandbox, |subject| subject["sex"] == "F"),
+        ),
         (
             "filter{name.icontains}=wT-".to_owned(),
-            count(&sandbox, |subject| text(&subject["name"]).to_lowercase().contains("wt-")),
+            count(&sandbox, |subject| {
+                text(&subject["name"]).to_lowercase().contains("wt-")
+            }),
         ),
         (
             "filter{name.startswith}=WT-".to_owned(),
-            count(&sandbox, |subject| text(&subject["name"]).starts_with("WT-")),
+            count(&sandbox, |subject| {
+                text(&subject["name"]).starts_with("WT-")
+            }),
         ),
         ("filter{name.iexact}=CAF%C3%89+1".to_owned(), 1),
         ("filter{name}=a%2Bb%3Dc".to_owned(), 1),
         ("filter{name}=a+b%3Dc".to_owned(), 0),
-        (format!("filter{{projects.id}}={project}"), count(&sandbox, in_project)),
-        (format!("filter{{-projects.id}}={project}"), count(&sandbox, |subject| !in_project(subject))),
-        ("filter{birth_date.gte}=2022-01-01".to_owned(), count(&sandbox, since)),
+        (
+            format!("filter{{projects.id}}={project}"),
+            count(&sandbox, in_project),
+        ),
+        (
+            format!("filter{{-projects.id}}={project}"),
+            count(&sandbox, |subject| !in_project(subject)),
+        ),
+        (
+            "filter{birth_date.gte}=2022-01-01".to_owned(),
+            count(&sandbox, since),
+        ),
         (
             "filter{birth_date.isnull}=true".to_owned(),
             count(&sandbox, |subject| subject["birth_date"].is_null()),
         ),
         (
             "filter{status.in}=active&filter{status.in}=retired".to_owned(),
-            count(&sandbox, |subject| matches!(text(&subject["status"]), "active" | "retired")),
+            count(&sandbox, |subject| {
+                matches!(text(&subject["status"]), "active" | "retired")
+            }),
         ),
         // All operators but `in` and `range` read the first value only.
         (
@@ -67,10 +103,17 @@ async fn operators_agree_with_the_records() {
         ("filter{birth_date.year}=1900".to_owned(), 1),
         ("filter{name.regex}=^subject[12]$".to_owned(), 2),
         // Parameters that mean nothing here are ignored in silence.
-        ("q=zzz&page=9&sort=name&include=foo&search=x".to_owned(), 300),
+        (
+            "q=zzz&page=9&sort=name&include=foo&search=x".to_owned(),
+            300,
+        ),
     ] {
         let answer = caller.get(&format!("{SUBJECTS}?{query}")).await;
-        assert_eq!((answer.status, &answer.body["count"]), (200, &json!(expected)), "{query}");
+        assert_eq!(
+            (answer.status, &answer.body["count"]),
+            (200, &json!(expected)),
+            "{query}"
+        );
     }
 }
 
@@ -83,7 +126,9 @@ async fn relations_are_followed() {
         species.insert(strain["id"].clone(), strain["species"].clone());
     }
     let mouse = sandbox.brainstem().records("species")[0]["id"].clone();
-    let mice = count(&sandbox, |subject| species.get(&subject["strain"]) == Some(&mouse));
+    let mice = count(&sandbox, |subject| {
+        species.get(&subject["strain"]) == Some(&mouse)
+    });
     for query in [
         "filter{strain.species.name}=House+mouse".to_owned(),
         format!("filter{{strain.species.id}}={}", text(&mouse)),
@@ -92,7 +137,9 @@ async fn relations_are_followed() {
         let answer = caller.get(&format!("{SUBJECTS}?{query}")).await;
         assert_eq!(answer.body["count"], mice, "{query}");
     }
-    let target = format!("/api/private/modules/procedure/?filter{{subject.id}}={SUBJECT_WITH_130_PROCEDURES}");
+    let target = format!(
+        "/api/private/modules/procedure/?filter{{subject.id}}={SUBJECT_WITH_130_PROCEDURES}"
+    );
     assert_eq!(caller.get(&target).await.body["count"], 130);
 }
 
@@ -102,12 +149,16 @@ async fn a_batch_is_repeated_ids() {
     let caller = Caller::brainstem(&sandbox);
     let unknown = "3f2504e0-4f89-41d3-9a0c-0305e82c3301";
     // The order is the list's, not the query's; unknown ids are simply absent.
-    let batch = format!("{SUBJECTS}?filter{{id.in}}={SECOND}&filter{{id.in}}={unknown}&filter{{id.in}}={FIRST}");
+    let batch = format!(
+        "{SUBJECTS}?filter{{id.in}}={SECOND}&filter{{id.in}}={unknown}&filter{{id.in}}={FIRST}"
+    );
     assert_eq!(caller.get(&batch).await.ids("subjects"), [FIRST, SECOND]);
     let upper = format!("{SUBJECTS}?filter{{id.in}}={}", FIRST.to_uppercase());
     assert_eq!(caller.get(&upper).await.ids("subjects"), [FIRST]);
     for values in [format!("{FIRST},{SECOND}"), String::new(), "x".to_owned()] {
-        let answer = caller.get(&format!("{batch}&filter{{id.in}}={values}")).await;
+        let answer = caller
+            .get(&format!("{batch}&filter{{id.in}}={values}"))
+            .await;
         let message = format!("“{values}” is not a valid UUID.");
         assert_eq!((answer.status, answer.body), (400, json!([message])));
     }
@@ -118,7 +169,14 @@ async fn a_batch_is_repeated_ids() {
         .collect();
     let batch = format!("{SUBJECTS}?{}", ids.join("&"));
     assert_eq!(caller.get(&batch).await.list("subjects").len(), 20);
-    assert_eq!(caller.get(&format!("{batch}&limit=50")).await.list("subjects").len(), 50);
+    assert_eq!(
+        caller
+            .get(&format!("{batch}&limit=50"))
+            .await
+            .list("subjects")
+            .len(),
+        50
+    );
 }
 
 #[tokio::test]
@@ -139,11 +197,17 @@ async fn unknown_fields_are_400_with_a_list() {
         let body = json!([format!("Invalid filter field: {field}")]);
         assert_eq!((answer.status, answer.body), (400, body), "{query}");
     }
-    for query in ["filter{birth_date.gte}=soon", "filter{birth_date.year}=x", "filter{strain}=mouse"] {
+    for query in [
+        "filter{birth_date.gte}=soon",
+        "filter{birth_date.year}=x",
+        "filter{strain}=mouse",
+    ] {
         let answer = caller.get(&format!("{SUBJECTS}?{query}")).await;
         assert!(answer.status == 400 && answer.body.is_array(), "{query}");
     }
-    let answer = caller.get(&format!("{SUBJECTS}?filter{{name.regex}}=(")).await;
+    let answer = caller
+        .get(&format!("{SUBJECTS}?filter{{name.regex}}=("))
+        .await;
     assert!(answer.status == 500 && answer.is_html());
 }
 
@@ -154,7 +218,9 @@ async fn order_follows_every_criterion() {
     let names = async |query: &str| -> Vec<String> {
         let answer = caller.get(&format!("{SUBJECTS}?limit=100&{query}")).await;
         let names = answer.list("subjects").iter();
-        names.map(|subject| text(&subject["name"]).to_owned()).collect()
+        names
+            .map(|subject| text(&subject["name"]).to_owned())
+            .collect()
     };
     let mut expected: Vec<String> = sandbox
         .brainstem()
@@ -164,12 +230,20 @@ async fn order_follows_every_criterion() {
         .collect();
     expected.sort();
     assert_eq!(names("sort[]=name").await, expected[..100]);
-    sandbox.brainstem().set_knobs(|knobs| knobs.collation = Collation::Reversed);
+    sandbox
+        .brainstem()
+        .set_knobs(|knobs| knobs.collation = Collation::Reversed);
     assert_eq!(names("sort[]=-name&sort%5B%5D=id").await, expected[..100]);
-    sandbox.brainstem().set_knobs(|knobs| knobs.collation = Collation::IgnoreCase);
+    sandbox
+        .brainstem()
+        .set_knobs(|knobs| knobs.collation = Collation::IgnoreCase);
     expected.sort_by_key(|name| name.to_lowercase());
     let ignoring_case: Vec<String> = expected.iter().map(|name| name.to_lowercase()).collect();
-    let found: Vec<String> = names("sort[]=name").await.iter().map(|name| name.to_lowercase()).collect();
+    let found: Vec<String> = names("sort[]=name")
+        .await
+        .iter()
+        .map(|name| name.to_lowercase())
+        .collect();
     assert_eq!(found, ignoring_case[..100]);
 }
 
@@ -183,7 +257,9 @@ async fn nulls_stand_last_unless_a_knob_says_so() {
     };
     assert!(!first_is_null("sort[]=birth_date").await);
     assert!(first_is_null("sort[]=-birth_date").await);
-    sandbox.brainstem().set_knobs(|knobs| knobs.nulls_first = true);
+    sandbox
+        .brainstem()
+        .set_knobs(|knobs| knobs.nulls_first = true);
     assert!(first_is_null("sort[]=birth_date").await);
     assert!(!first_is_null("sort[]=-birth_date").await);
 }
@@ -193,8 +269,13 @@ async fn order_by_many_repeats_rows() {
     let sandbox = start().await;
     let caller = Caller::brainstem(&sandbox);
     let subjects = sandbox.brainstem().records("subjects");
-    let rows: usize = subjects.iter().map(|subject| subject["projects"].as_array().map_or(1, Vec::len)).sum();
-    let answer = caller.get(&format!("{SUBJECTS}?sort[]=projects.name&limit=100")).await;
+    let rows: usize = subjects
+        .iter()
+        .map(|subject| subject["projects"].as_array().map_or(1, Vec::len))
+        .sum();
+    let answer = caller
+        .get(&format!("{SUBJECTS}?sort[]=projects.name&limit=100"))
+        .await;
     assert_eq!(answer.body["count"], rows);
     assert!(rows > 300);
     let one = format!("{SUBJECTS}?filter{{id}}={SUBJECT_WITH_PARENTS}&sort[]=strain.name");

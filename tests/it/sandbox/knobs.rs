@@ -19,7 +19,9 @@ const TINY: &str = "/api/private/stem/subject/?limit=1&exclude[]=*&include[]=sex
 
 async fn with_fault(what: FaultKind) -> (Sandbox, reqwest::Result<Answer>) {
     let sandbox = start().await;
-    sandbox.brainstem().set_knobs(|knobs| knobs.faults = vec![Fault::new(what).times(1)]);
+    sandbox
+        .brainstem()
+        .set_knobs(|knobs| knobs.faults = vec![Fault::new(what).times(1)]);
     let caller = Caller::brainstem(&sandbox);
     let answer = caller.try_send(Method::GET, TINY, None).await;
     assert_eq!(caller.get(TINY).await.status, 200);
@@ -34,9 +36,17 @@ async fn address(sandbox: &Sandbox) -> TcpStream {
 #[tokio::test]
 async fn faults_answer_in_place_of_the_upstream() {
     let headers = vec![("retry-after".to_owned(), "7".to_owned())];
-    let (_, answer) = with_fault(FaultKind::Status(503, "{\"detail\":\"busy\"}".to_owned(), headers)).await;
+    let (_, answer) = with_fault(FaultKind::Status(
+        503,
+        "{\"detail\":\"busy\"}".to_owned(),
+        headers,
+    ))
+    .await;
     let answer = answer.unwrap();
-    assert_eq!((answer.status, &answer.headers["retry-after"]), (503, &"7".parse().unwrap()));
+    assert_eq!(
+        (answer.status, &answer.headers["retry-after"]),
+        (503, &"7".parse().unwrap())
+    );
     assert_eq!(answer.body, json!({ "detail": "busy" }));
 
     let (_, answer) = with_fault(FaultKind::Html(502)).await;
@@ -45,7 +55,10 @@ async fn faults_answer_in_place_of_the_upstream() {
 
     let (_, answer) = with_fault(FaultKind::Redirect("http://127.0.0.1:1/".to_owned())).await;
     let answer = answer.unwrap();
-    assert_eq!((answer.status, &answer.headers["location"]), (302, &"http://127.0.0.1:1/".parse().unwrap()));
+    assert_eq!(
+        (answer.status, &answer.headers["location"]),
+        (302, &"http://127.0.0.1:1/".parse().unwrap())
+    );
 
     let (_, answer) = with_fault(FaultKind::Malformed).await;
     let answer = answer.unwrap();
@@ -72,7 +85,10 @@ async fn connections_break_before_and_within_an_answer() {
 #[tokio::test]
 async fn answers_can_be_late_and_slow() {
     let pause = Duration::from_millis(30);
-    for fault in [FaultKind::Delay(pause), FaultKind::SlowBytes(Duration::from_micros(1))] {
+    for fault in [
+        FaultKind::Delay(pause),
+        FaultKind::SlowBytes(Duration::from_micros(1)),
+    ] {
         let (sandbox, answer) = with_fault(fault).await;
         let intact = Caller::brainstem(&sandbox).get(TINY).await;
         assert_eq!(answer.unwrap().body, intact.body);
@@ -87,9 +103,14 @@ async fn answers_can_be_late_and_slow() {
 #[tokio::test]
 async fn a_hanging_request_ends_with_the_sandbox() {
     let sandbox = start().await;
-    sandbox.brainstem().set_knobs(|knobs| knobs.faults = vec![Fault::new(FaultKind::Hang)]);
+    sandbox
+        .brainstem()
+        .set_knobs(|knobs| knobs.faults = vec![Fault::new(FaultKind::Hang)]);
     let mut stream = address(&sandbox).await;
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
     while sandbox.brainstem().log().is_empty() {
         tokio::task::yield_now().await;
     }
@@ -133,13 +154,26 @@ async fn the_log_tells_what_arrived() {
     caller.post(SUBJECTS, &json!({ "name": "Å" })).await;
     let log = sandbox.brainstem().take_log();
     assert_eq!(log.len(), 2);
-    assert_eq!((log[0].path.as_str(), log[0].query.as_str()), (SUBJECTS, "filter%7Bsex%7D=F"));
+    assert_eq!(
+        (log[0].path.as_str(), log[0].query.as_str()),
+        (SUBJECTS, "filter%7Bsex%7D=F")
+    );
     assert_eq!((log[0].method.as_str(), log[0].status), ("GET", 200));
     assert_eq!((log[1].method.as_str(), log[1].status), ("POST", 400));
     assert_eq!(log[1].body, "{\"name\":\"Å\"}".as_bytes());
     assert!(log[0].at <= log[1].at);
-    assert!(log[0].authorization.as_ref().unwrap().starts_with("Bearer "));
-    assert!(log[0].headers.contains(&("accept".to_owned(), "application/json".to_owned())));
+    assert!(
+        log[0]
+            .authorization
+            .as_ref()
+            .unwrap()
+            .starts_with("Bearer ")
+    );
+    assert!(
+        log[0]
+            .headers
+            .contains(&("accept".to_owned(), "application/json".to_owned()))
+    );
     // Kept alive.
     assert_eq!((log[0].connection, log[1].connection), (1, 1));
     assert!(sandbox.brainstem().log().is_empty() && sandbox.haut_ai().log().is_empty());
@@ -189,9 +223,18 @@ async fn an_empty_sandbox_can_be_filled() {
         "strain": sandbox.brainstem().records("strains")[0]["id"],
     });
     assert_eq!(caller.post(SUBJECTS, &body).await.status, 201);
-    sandbox.brainstem().insert("subjects", json!({ "id": "broken", "name": 7, "projects": "x" }));
-    sandbox.brainstem().insert("subjects", json!("not even an object"));
-    let answer = caller.get(&format!("{SUBJECTS}?sort[]=name&filter{{-sex}}=M&include[]=projects.*")).await;
+    sandbox.brainstem().insert(
+        "subjects",
+        json!({ "id": "broken", "name": 7, "projects": "x" }),
+    );
+    sandbox
+        .brainstem()
+        .insert("subjects", json!("not even an object"));
+    let answer = caller
+        .get(&format!(
+            "{SUBJECTS}?sort[]=name&filter{{-sex}}=M&include[]=projects.*"
+        ))
+        .await;
     assert_eq!(answer.list("subjects").len(), 3);
     assert!(sandbox.brainstem().remove("subjects", "broken"));
     assert!(!sandbox.brainstem().remove("subjects", "broken"));
