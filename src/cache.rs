@@ -180,6 +180,10 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
             return answers;
         }
         for (keys, fetch) in fetch(missing) {
+            if keys.is_empty() {
+                // Nobody would wait for it, and it must not land here, where the lock is held.
+                continue;
+            }
             let number = self.numbers.fetch_add(1, Ordering::Relaxed);
             let flight = self.flight(number, keys.clone(), fetch);
             for key in keys {
