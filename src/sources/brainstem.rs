@@ -29,6 +29,8 @@ use crate::{
 
 mod answer;
 mod model;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use model::{Model, Related};
@@ -73,7 +75,9 @@ pub type Batch<T> = HashMap<Id<T>, Result<Option<Weighed<T>>, SourceError>>;
 impl BrainStem {
     /// Prepares the client; makes no request.
     pub fn new(config: &config::BrainStem, limits: &Limits) -> anyhow::Result<Self> {
-        let token = config.token.as_ref().map(|token| token.expose_secret());
+        // The public portal asks for none, so it is shown none.
+        let token = config.token.as_ref().filter(|_| config.portal != Portal::Public);
+        let token = token.map(|token| token.expose_secret());
         let scheme = match config.auth_scheme {
             AuthScheme::Bearer => "Bearer",
             AuthScheme::Token => "Token",
@@ -130,10 +134,12 @@ impl BrainStem {
             return Ok(Listed { page: Page::nothing_at(start), related: Related::default() });
         };
         let listed = answer::list(&body, self.generation, start, limit).map_err(|why| error(Fault::Invalid(why)))?;
-        if let Some(per_page) = listed.per_page
-            && (1..limit).contains(&per_page)
+        // The page size that the server names, or that it cut this page to although more follows.
+        let cut = (listed.listed.page.follows == Some(true)).then_some(listed.listed.page.items.len() as u64);
+        if let Some(size) = listed.per_page.or(cut)
+            && (1..limit).contains(&size)
         {
-            self.page_cap.store(per_page, Ordering::Relaxed);
+            self.page_cap.store(size, Ordering::Relaxed);
         }
         Ok(listed.listed)
     }
@@ -177,7 +183,9 @@ impl BrainStem {
         });
         let window = read.await?;
         let mut found: HashMap<_, _> = window.items.into_iter().map(|(_, item)| (item.record.id(), item)).collect();
+        let is_foreign = found.keys().any(|id| !ids.contains(id));
         let absent = || match window.unreadable {
+            0 if is_foreign => Err(error(Fault::Invalid("it holds other records than those asked for"))),
             0 => Ok(None),
             _ => Err(error(Fault::Invalid("a record in it has no readable id"))),
         };

@@ -45,7 +45,7 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// Whether the record at this position of the list is on the page.
     pub fn holds(&self, at: u64) -> bool {
-        (self.start..self.start + self.items.len() as u64).contains(&at)
+        (self.start..self.start.saturating_add(self.items.len() as u64)).contains(&at)
     }
 
     /// The end of a list.
@@ -75,7 +75,8 @@ pub(super) fn covering_page(at: u64, count: u64, cap: u64) -> (u64, u64) {
     let cap = cap.max(1);
     let count = count.clamp(1, cap);
     let size = (count..=cap).find(|size| at % size + count <= *size).unwrap_or(cap);
-    (at / size + 1, size)
+    // A cursor may be forged: no position may overflow.
+    ((at / size).saturating_add(1), size)
 }
 
 /// Reads `count` records from `offset` on. `fetch(at, count)` brings a page that holds the record at `at`, where there
