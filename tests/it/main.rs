@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "Clippy knows test functions, but not their helpers")]
 
 mod config;
+mod haut_ai;
 mod http;
 mod playground;
 mod process;
 mod relations;
 mod sandbox;
+mod transport;
 mod util;
