@@ -17,7 +17,7 @@ use url::Url;
 use super::{
     CredentialId, Fault, SourceError, Traffic, accept,
     client::{Bounds, Request, UpstreamClient},
-    paging::{MAX_PAGE, Page, Weighed, covering_page, window},
+    paging::{MAX_PAGE, PAGES_DO_NOT_FOLLOW, Page, Weighed, covering_page, window},
 };
 use crate::{
     config::{self, AuthScheme, Generation, Limits, Portal},
@@ -26,6 +26,8 @@ use crate::{
 
 mod answer;
 mod model;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use model::{Model, Related};
@@ -81,7 +83,9 @@ pub type Batch<T> = HashMap<Id<T>, Result<Option<Weighed<T>>, SourceError>>;
 impl BrainStem {
     /// Prepares the client; makes no request.
     pub fn new(config: &config::BrainStem, limits: &Limits) -> anyhow::Result<Self> {
-        let token = config.token.as_ref().map(|token| token.expose_secret());
+        // The public portal asks for none, so it is shown none.
+        let token = config.token.as_ref().filter(|_| config.portal != Portal::Public);
+        let token = token.map(|token| token.expose_secret());
         let scheme = match config.auth_scheme {
             AuthScheme::Bearer => "Bearer",
             AuthScheme::Token => "Token",
@@ -126,8 +130,19 @@ impl BrainStem {
         T::endpoint(self.generation).is_some()
     }
 
-    /// A page that holds the record at `at`, and as many as it can of the `count` from there on.
+    /// A page that holds the record at `at`, and as many as it can of the `count` from there on; or the list's end.
     pub async fn page<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<Listed<T>, SourceError> {
+        // Once more where the server told only now how it pages.
+        for _ in 0..2 {
+            let listed = self.asked_page(query, at, count).await?;
+            if listed.page.holds(at) || listed.page.is_end() {
+                return Ok(listed);
+            }
+        }
+        Err(error(PAGES_DO_NOT_FOLLOW))
+    }
+
+    async fn asked_page<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<Listed<T>, SourceError> {
         let (url, start, limit) = self.page_url::<T>(query, at, count)?;
         let Some(body) = self.get(url).await? else {
             // Behind the last page, servers that page by number answer 404. On the first one it means that there is no such
@@ -137,9 +152,9 @@ impl BrainStem {
             }
             return Ok(Listed { page: Page::nothing_at(start), related: Related::default() });
         };
-        let listed = answer::list(&body, self.generation, start, limit).map_err(|why| error(Fault::Invalid(why)))?;
-        self.learn(listed.page_size, limit);
-        Ok(listed.listed)
+        let list = answer::list(&body, self.generation, start, limit).map_err(|why| error(Fault::Invalid(why)))?;
+        self.learn(list.page_size, limit);
+        Ok(list.listed)
     }
 
     /// What makes one read of [`page`](Self::page) the same as another: the list's URL and the stretch, in whatever words
@@ -182,7 +197,9 @@ impl BrainStem {
         });
         let window = read.await?;
         let mut found: HashMap<_, _> = window.items.into_iter().map(|(_, item)| (item.record.id(), item)).collect();
+        let is_foreign = found.keys().any(|id| !ids.contains(id));
         let absent = || match window.unreadable {
+            0 if is_foreign => Err(error(Fault::Invalid("it holds other records than those asked for"))),
             0 => Ok(None),
             _ => Err(error(Fault::Invalid("a record in it has no readable id"))),
         };

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "Clippy knows test functions, but not their helpers")]
 
 mod config;
+mod haut_ai;
 mod http;
 mod playground;
 mod process;
 mod relations;
 mod sandbox;
 mod sdl;
+mod transport;
 mod util;

@@ -1,0 +1,3 @@
+//! Between socket and record: what goes wrong there, and what callers see of it.
+
+pub(crate) mod double;
