@@ -7,4 +7,5 @@ mod playground;
 mod process;
 mod relations;
 mod sandbox;
+mod sdl;
 mod util;
