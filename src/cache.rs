@@ -300,7 +300,7 @@ mod tests {
     }
 
     /// Chunks of two; answers ten times the key, except that odd keys are not there.
-    fn in_chunks(missing: Vec<u64>, fetched: &Arc<AtomicUsize>) -> Vec<(Vec<u64>, Fetch<u64, u64>)> {
+    fn in_chunks(missing: &[u64], fetched: &Arc<AtomicUsize>) -> Vec<(Vec<u64>, Fetch<u64, u64>)> {
         let chunk = |keys: &[u64]| {
             let (keys, fetched) = (keys.to_vec(), Arc::clone(fetched));
             let answers = keys.clone();
@@ -318,7 +318,7 @@ mod tests {
         let store = Store::new(1 << 20, LONG, LONG);
         let fetched = Arc::new(AtomicUsize::new(0));
         for _ in 0..2 {
-            let answers = store.answers::<u64>([2, 3, 4, 4], |missing| in_chunks(missing, &fetched));
+            let answers = store.answers::<u64>([2, 3, 4, 4], |missing| in_chunks(&missing, &fetched));
             let got =
                 block_on(join_all(answers.into_iter().map(|(key, answer)| async move { (key, answer.get().await) })));
             let got: HashMap<_, _> =

@@ -63,10 +63,11 @@ impl Deadline {
         source: Source,
         answer: impl Future<Output = Result<T, SourceError>>,
     ) -> Result<T, LoadError> {
-        match tokio::time::timeout_at(self.0.into(), answer).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => Err(LoadError::Deadline(source)),
-        }
+        let Ok(answer) = tokio::time::timeout_at(self.0.into(), answer).await else {
+            tracing::warn!(source = source.code(), "a request's time was over before its read had ended");
+            return Err(LoadError::Deadline(source));
+        };
+        Ok(answer?)
     }
 }
 

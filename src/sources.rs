@@ -2,7 +2,12 @@
 //!
 //! Turns wire types into the domain's. Knows neither GraphQL nor callers.
 
-use std::{fmt, sync::Mutex, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -94,7 +99,7 @@ pub struct Traffic(Mutex<Seen>);
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     pub success_at: Option<Timestamp>,
-    /// From sending to the last byte of that success.
+    /// How long that read took, with all the requests that it needed.
     pub success_took: Option<Duration>,
     pub failure: Option<(Timestamp, Fault)>,
 }
@@ -105,26 +110,24 @@ impl Traffic {
         self.lock().clone()
     }
 
-    fn record(&self, outcome: &Result<client::Answer, SourceError>, took: Duration) {
-        let fault = match outcome {
-            Ok(answer) => match answer.status.as_u16() {
-                300..=399 | 401 | 403 | 429 | 500..=599 => Some(Fault::Status(answer.status.as_u16())),
-                _ => None,
-            },
-            Err(error) => Some(error.fault.clone()),
-        };
-        let mut seen = self.lock();
-        match fault {
-            Some(fault) => seen.failure = Some((Timestamp::now(), fault)),
-            None => {
-                seen.success_at = Some(Timestamp::now());
-                seen.success_took = Some(took);
+    /// Notes how a read of the source ends. One that nobody waits for any more shows nothing.
+    async fn watch<T>(&self, read: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+        let started = Instant::now();
+        let outcome = read.await;
+        let (now, mut seen) = (Timestamp::now(), self.lock());
+        match &outcome {
+            Ok(_) => {
+                seen.success_at = Some(now);
+                seen.success_took = Some(started.elapsed());
             }
+            Err(error) => seen.failure = Some((now, error.fault.clone())),
         }
+        drop(seen);
+        outcome
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, Seen> {
         // Nothing can panic while it is held.
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

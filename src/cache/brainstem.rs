@@ -38,8 +38,8 @@ impl CachedBrainStem {
         }
         let by_key: HashMap<RecordKey, Id<T>> = ids.iter().map(|id| ((credential, T::NODE(*id)), *id)).collect();
         let fetch = |missing: Vec<RecordKey>| {
-            let ids = missing.iter().filter_map(|key| by_key.get(key).copied()).collect();
-            self.source.batches(ids).into_iter().map(|batch| self.batch(credential, batch)).collect()
+            let ids: Vec<_> = missing.iter().filter_map(|key| by_key.get(key).copied()).collect();
+            self.source.batches(&ids).into_iter().map(|batch| self.batch(credential, batch)).collect()
         };
         let mut answers = self.records.answers(by_key.keys().copied(), fetch);
         by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()

@@ -39,6 +39,8 @@ impl Sources {
     /// Prepares clients and caches; makes no request.
     pub fn new(config: &Config) -> anyhow::Result<Arc<Self>> {
         let config::Cache { max_bytes, fresh, absent } = config.cache;
+        // Zero turns all of it off.
+        let absent = if fresh.is_zero() { fresh } else { absent };
         // Pages share their records with the other half.
         let records = Store::new(max_bytes / 2, fresh, absent);
         let pages = Store::new(max_bytes / 2, fresh, absent);

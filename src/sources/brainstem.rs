@@ -14,7 +14,6 @@ use std::{
 use anyhow::Context as _;
 use bytes::Bytes;
 use reqwest::header::HeaderValue;
-use secrecy::ExposeSecret as _;
 use url::Url;
 
 use super::{
@@ -48,7 +47,7 @@ pub struct BrainStem {
     generation: Generation,
     authorization: Option<HeaderValue>,
     credential: CredentialId,
-    traffic: Arc<Traffic>,
+    traffic: Traffic,
     /// The largest page that the server was seen to give.
     page_cap: AtomicU64,
 }
@@ -77,20 +76,19 @@ impl BrainStem {
     pub fn new(config: &config::BrainStem, limits: &Limits) -> anyhow::Result<Self> {
         // The public portal asks for none, so it is shown none.
         let token = config.token.as_ref().filter(|_| config.portal != Portal::Public);
-        let token = token.map(|token| token.expose_secret());
+        let token = token.map(secrecy::ExposeSecret::expose_secret);
         let scheme = match config.auth_scheme {
             AuthScheme::Bearer => "Bearer",
             AuthScheme::Token => "Token",
         };
         let authorization = token.map(|token| authorization(scheme, token)).transpose();
-        let traffic = Arc::new(Traffic::default());
         let bounds = Bounds {
             timeout: config.timeout,
             max_bytes: limits.upstream_bytes,
             concurrency: limits.upstream_concurrency,
         };
         Ok(Self {
-            client: UpstreamClient::new(Source::BrainStem, &config.url, &bounds, Arc::clone(&traffic))?,
+            client: UpstreamClient::new(Source::BrainStem, &config.url, &bounds)?,
             base: config.url.clone(),
             portal: config.portal,
             generation: config.generation,
@@ -99,7 +97,7 @@ impl BrainStem {
                 Source::BrainStem,
                 &[portal_segment(config.portal), token.unwrap_or_default()],
             ),
-            traffic,
+            traffic: Traffic::default(),
             page_cap: AtomicU64::new(MAX_PAGE),
         })
     }
@@ -126,7 +124,7 @@ impl BrainStem {
     pub async fn page<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<Listed<T>, SourceError> {
         // Once more where the server told only now how it pages.
         for _ in 0..2 {
-            let listed = self.asked_page(query, at, count).await?;
+            let listed = self.traffic.watch(self.asked_page(query, at, count)).await?;
             if listed.page.holds(at) || listed.page.is_end() {
                 return Ok(listed);
             }
@@ -163,7 +161,7 @@ impl BrainStem {
     }
 
     /// Cuts ids into batches that fit into a request line each.
-    pub fn batches<T: Model>(&self, ids: Vec<Id<T>>) -> Vec<Vec<Id<T>>> {
+    pub fn batches<T: Model>(&self, ids: &[Id<T>]) -> Vec<Vec<Id<T>>> {
         const PARAMETER: usize = "filter%7Bid.in%7D=&".len() + 36;
         const REST: usize = "GET ? HTTP/1.1\r\n".len() + "sort%5B%5D=id&limit=50&offset=50&page=50&per_page=50".len();
         let path = self.url::<T>(None).map_or(0, |url| url.path().len());
@@ -177,7 +175,7 @@ impl BrainStem {
         match ids {
             [] => Ok((Batch::new(), Related::default())),
             [id] => {
-                let (record, related) = self.record(*id).await?;
+                let (record, related) = self.traffic.watch(self.record(*id)).await?;
                 Ok((Batch::from([(*id, Ok(record))]), related))
             }
             _ => self.many(ids).await,

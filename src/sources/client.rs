@@ -3,11 +3,7 @@
 //! Every request has a time limit and every answer a size limit; redirects are never followed; a source has a bounded
 //! number of requests in flight. Does not know what an answer means.
 
-use std::{
-    error::Error as _,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{error::Error as _, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
@@ -18,7 +14,7 @@ use reqwest::{
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::{Fault, SourceError, Traffic};
+use super::{Fault, SourceError};
 use crate::domain::Source;
 
 /// An upstream may close a connection after it was idle for 2 s (gunicorn's default); ours are given up before.
@@ -35,7 +31,6 @@ pub(super) struct UpstreamClient {
     permits: Semaphore,
     timeout: Duration,
     max_bytes: usize,
-    traffic: Arc<Traffic>,
 }
 
 /// What bounds the talk with a source.
@@ -70,7 +65,7 @@ impl UpstreamClient {
     /// # Errors
     ///
     /// For an https URL on a machine without root certificates.
-    pub(super) fn new(source: Source, url: &Url, bounds: &Bounds, traffic: Arc<Traffic>) -> anyhow::Result<Self> {
+    pub(super) fn new(source: Source, url: &Url, bounds: &Bounds) -> anyhow::Result<Self> {
         Ok(Self {
             source,
             pooled: build(url, usize::MAX)?,
@@ -78,20 +73,13 @@ impl UpstreamClient {
             permits: Semaphore::new(bounds.concurrency),
             timeout: bounds.timeout,
             max_bytes: bounds.max_bytes,
-            traffic,
         })
     }
 
     /// Sends and reads the answer, all within the source's time limit, waiting for a free place included.
     pub(super) async fn send(&self, request: &Request) -> Result<Answer, SourceError> {
-        let started = Instant::now();
         let sent = tokio::time::timeout(self.timeout, self.send_unbounded(request));
-        let outcome = match sent.await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(self.error(Fault::Timeout)),
-        };
-        self.traffic.record(&outcome, started.elapsed());
-        outcome
+        sent.await.unwrap_or_else(|_| Err(self.error(Fault::Timeout)))
     }
 
     async fn send_unbounded(&self, request: &Request) -> Result<Answer, SourceError> {

@@ -1,4 +1,4 @@
-//! Haut.AI SaaS: people whose skin is imaged.
+//! Haut.AI: people whose skin is imaged.
 //!
 //! Everything lies under `/api/v1/companies/{company}/datasets/{dataset}/`; lists are paged by `page` and `page_size`.
 
@@ -43,7 +43,7 @@ pub struct HautAi {
     datasets: Option<Vec<Uuid>>,
     sexes_path: String,
     credential: CredentialId,
-    traffic: Arc<Traffic>,
+    traffic: Traffic,
     /// The largest page that the server was seen to give.
     page_cap: AtomicU64,
     /// GET of one subject is inferred, not documented: the server said that it does not have it.
@@ -78,21 +78,20 @@ struct DetailMessage {
 impl HautAi {
     /// Prepares the client; makes no request.
     pub fn new(config: &config::HautAi, limits: &Limits) -> anyhow::Result<Self> {
-        let traffic = Arc::new(Traffic::default());
         let bounds = Bounds {
             timeout: config.timeout,
             max_bytes: limits.upstream_bytes,
             concurrency: limits.upstream_concurrency,
         };
         Ok(Self {
-            client: UpstreamClient::new(Source::HautAi, &config.url, &bounds, Arc::clone(&traffic))?,
+            client: UpstreamClient::new(Source::HautAi, &config.url, &bounds)?,
             base: config.url.clone(),
             access: Access::new(config)?,
             company: config.company_id,
             datasets: config.dataset_ids.clone(),
             sexes_path: config.biological_sexes_path.clone(),
             credential: access::credential(config),
-            traffic,
+            traffic: Traffic::default(),
             page_cap: AtomicU64::new(MAX_PAGE),
             lacks_detail: AtomicBool::new(false),
         })
@@ -175,6 +174,10 @@ impl HautAi {
         if self.lacks_detail.load(Ordering::Relaxed) {
             return Ok(Detail::NotServed);
         }
+        self.traffic.watch(self.detail(id)).await
+    }
+
+    async fn detail(&self, id: HautAiSubjectId) -> Result<Detail, SourceError> {
         let answer = self.send(&self.subjects_url(id.dataset_id(), Some(id.subject))).await?;
         if answer.status.as_u16() == 405 {
             self.lacks_detail.store(true, Ordering::Relaxed);
@@ -195,6 +198,10 @@ impl HautAi {
     /// The dictionary of biological sexes; `None` where the server has none at the configured path, which is not
     /// documented.
     pub async fn biological_sexes(&self) -> Result<Option<Vec<BiologicalSex>>, SourceError> {
+        self.traffic.watch(self.dictionary()).await
+    }
+
+    async fn dictionary(&self) -> Result<Option<Vec<BiologicalSex>>, SourceError> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path(), self.sexes_path.trim_start_matches('/')));
         let Some(body) = accept(self.send(&url).await?).map_err(error)? else {
@@ -217,7 +224,7 @@ impl HautAi {
     ) -> Result<Page<T>, SourceError> {
         // Once more where the server cuts its pages to a size that it told only now.
         for _ in 0..2 {
-            let page = self.numbered_page(url.clone(), at, count, &read).await?;
+            let page = self.traffic.watch(self.numbered_page(url.clone(), at, count, &read)).await?;
             if page.holds(at) || page.is_end() {
                 return Ok(page);
             }

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     /// A server that pages by number and size.
-    async fn by_number(total: u64, cap: u64, tells_total: bool, at: u64, count: u64) -> Arc<Page<u64>> {
+    fn by_number(total: u64, cap: u64, tells_total: bool, at: u64, count: u64) -> Arc<Page<u64>> {
         let (number, size) = covering_page(at, count, cap);
         let start = (number - 1) * size;
         let items: Vec<_> = (start..total.min(start + size)).map(|n| Some(Weighed::new(n, 0))).collect();
@@ -148,7 +148,7 @@ mod tests {
         #[test]
         fn a_window_is_the_stretch(total in 0..400u64, cap in 1..=100u64, offset in 0..450u64, count in 1..=300u64, tells in any::<bool>()) {
             let read = window(Source::HautAi, offset, count, |at, count| async move {
-                Ok(by_number(total, cap, tells, at, count).await)
+                Ok(by_number(total, cap, tells, at, count))
             });
             let window = futures::executor::block_on(read).unwrap();
             let got: Vec<u64> = window.items.iter().map(|(_, item)| *item.record).collect();

@@ -236,7 +236,7 @@ proptest! {
     fn a_batch_fits_into_the_request_line(path in 0..6_000usize, ids in 0..200usize) {
         let client = client(&format!("http://localhost/{}", "p".repeat(path)));
         let ids: Vec<Id<Procedure>> = (0..ids).map(|n| Id::new(uuid::Uuid::from_u128(n as u128))).collect();
-        let batches = client.batches(ids.clone());
+        let batches = client.batches(&ids);
         prop_assert_eq!(batches.concat(), ids);
         for batch in batches {
             prop_assert!((1..=MAX_BATCH).contains(&batch.len()));

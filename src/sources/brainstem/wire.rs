@@ -6,6 +6,7 @@ use crate::sources::wire::{AnyJson, Flag, Reference, References, Text, Texts, Wh
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_field_names, reason = "the names are the upstream's")]
 pub(super) struct Subject {
     pub(super) id: Reference,
     pub(super) name: Text,
@@ -128,6 +129,7 @@ pub(super) struct Named {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_field_names, reason = "the names are the upstream's")]
 pub(super) struct License {
     pub(super) id: Reference,
     pub(super) name: Text,

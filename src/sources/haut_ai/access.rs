@@ -188,13 +188,13 @@ impl Login {
     ) -> Result<Session, SourceError> {
         if let Some(refresh_token) = refresh_token {
             let body = serde_json::json!({ "refresh_token": refresh_token.expose_secret() });
-            match self.ask(source, "refresh", &body).await {
+            match source.traffic.watch(self.ask(source, "refresh", &body)).await {
                 Ok(tokens) => {
                     let company = state.session.as_ref().and_then(|session| session.company);
                     return self.open(tokens, Some(refresh_token), company);
                 }
                 Err(error) => {
-                    tracing::info!(%error, "the Haut.AI token could not be refreshed: logging in")
+                    tracing::info!(%error, "the Haut.AI token could not be refreshed: logging in");
                 }
             }
         }
@@ -202,7 +202,7 @@ impl Login {
             "username": self.username.expose_secret(),
             "password": self.password.expose_secret(),
         });
-        let tokens = self.ask(source, "login", &body).await?;
+        let tokens = source.traffic.watch(self.ask(source, "login", &body)).await?;
         self.open(tokens, None, None)
     }
 
