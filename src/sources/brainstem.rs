@@ -14,6 +14,7 @@ use std::{
 use anyhow::Context as _;
 use bytes::Bytes;
 use reqwest::header::HeaderValue;
+use secrecy::ExposeSecret;
 use url::Url;
 
 use super::{
@@ -76,7 +77,7 @@ impl BrainStem {
     pub fn new(config: &config::BrainStem, limits: &Limits) -> anyhow::Result<Self> {
         // The public portal asks for none, so it is shown none.
         let token = config.token.as_ref().filter(|_| config.portal != Portal::Public);
-        let token = token.map(secrecy::ExposeSecret::expose_secret);
+        let token = token.map(ExposeSecret::expose_secret);
         let scheme = match config.auth_scheme {
             AuthScheme::Bearer => "Bearer",
             AuthScheme::Token => "Token",
