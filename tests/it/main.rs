@@ -8,3 +8,4 @@ mod process;
 mod relations;
 mod sandbox;
 mod util;
+mod walk;
