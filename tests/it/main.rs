@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "Clippy knows test functions, but not their helpers")]
 
 mod config;
+mod fields;
 mod http;
+mod nodes;
 mod playground;
 mod process;
 mod relations;
