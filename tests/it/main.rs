@@ -9,5 +9,6 @@ mod playground;
 mod process;
 mod relations;
 mod sandbox;
+mod schema;
 mod util;
 mod walk;
