@@ -41,7 +41,7 @@ pub use sources::{Checked, Sources};
 
 /// Identity of a kept record: whose eyes read it, and which it is.
 pub type RecordKey = (CredentialId, NodeId);
-/// Identity of a kept page: whose eyes read it, and the URL that it was read from.
+/// Identity of a kept page: whose eyes read it, from which URL, and which stretch of the list.
 pub type PageKey = (CredentialId, String);
 
 /// A record or a page of any type. A key's kind says which.
@@ -180,6 +180,10 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
             return answers;
         }
         for (keys, fetch) in fetch(missing) {
+            if keys.is_empty() {
+                // Nobody would wait for it, and it must not land here, where the lock is held.
+                continue;
+            }
             let number = self.numbers.fetch_add(1, Ordering::Relaxed);
             let flight = self.flight(number, keys.clone(), fetch);
             for key in keys {
@@ -195,10 +199,10 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
     /// The answer for one key.
     pub fn answer<V: Send + Sync + 'static>(
         self: &Arc<Self>,
-        key: K,
+        key: &K,
         fetch: impl Future<Output = Result<Option<Weighed<V>>, SourceError>> + Send + 'static,
     ) -> Answer<K, V> {
-        if let Some(record) = self.at_hand(&key) {
+        if let Some(record) = self.at_hand(key) {
             return Answer::Ready(Ok(record));
         }
         let one = |missing: Vec<K>| match missing.into_iter().next() {
@@ -208,7 +212,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
             }
             None => Vec::new(),
         };
-        self.answers([key.clone()], one).remove(&key).unwrap_or(Answer::Ready(Ok(None)))
+        self.answers([key.clone()], one).remove(key).unwrap_or(Answer::Ready(Ok(None)))
     }
 
     fn flight<V: Send + Sync + 'static>(self: &Arc<Self>, number: u64, keys: Vec<K>, fetch: Fetch<K, V>) -> Flight<K> {
@@ -328,11 +332,11 @@ mod tests {
     #[test]
     fn a_failure_reaches_all_who_wait_and_is_not_kept() {
         let store = Store::new(1 << 20, LONG, LONG);
-        let first = store.answer::<u64>(1, async { Err(failure()) });
-        let joined = store.answer::<u64>(1, async { panic!("it is flying already") });
+        let first = store.answer::<u64>(&1, async { Err(failure()) });
+        let joined = store.answer::<u64>(&1, async { panic!("it is flying already") });
         assert_eq!(block_on(first.get()), Err(failure()));
         assert_eq!(block_on(joined.get()), Err(failure()));
-        let again = store.answer::<u64>(1, async { Ok(Some(weighed(7))) });
+        let again = store.answer::<u64>(&1, async { Ok(Some(weighed(7))) });
         assert_eq!(block_on(again.get()).unwrap().as_deref(), Some(&7));
     }
 
@@ -340,8 +344,8 @@ mod tests {
     fn a_dropped_leader_hands_over() {
         let store = Store::new(1 << 20, LONG, LONG);
         let (send, receive) = oneshot::channel();
-        let leader = store.answer::<u64>(1, async { Ok(Some(weighed(receive.await.unwrap()))) });
-        let joined = store.answer::<u64>(1, async { panic!("it is flying already") });
+        let leader = store.answer::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
+        let joined = store.answer::<u64>(&1, async { panic!("it is flying already") });
         let mut leader = leader.get().boxed();
         assert!(leader.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
         drop(leader);
@@ -353,20 +357,20 @@ mod tests {
     fn a_flight_that_nobody_waits_for_is_dropped_and_forgotten() {
         let store = Store::new(1 << 20, LONG, LONG);
         let (send, receive) = oneshot::channel::<u64>();
-        let abandoned = store.answer::<u64>(1, async { Ok(Some(weighed(receive.await.unwrap()))) });
+        let abandoned = store.answer::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
         drop(abandoned);
         assert!(send.is_canceled());
         assert!(store.flights().is_empty());
-        let again = store.answer::<u64>(1, async { Ok(Some(weighed(8))) });
+        let again = store.answer::<u64>(&1, async { Ok(Some(weighed(8))) });
         assert_eq!(block_on(again.get()).unwrap().as_deref(), Some(&8));
     }
 
     #[test]
     fn no_time_to_live_keeps_nothing() {
         let store = Store::new(1 << 20, Duration::ZERO, Duration::ZERO);
-        let first = store.answer::<u64>(1, async { Ok(Some(weighed(1))) });
+        let first = store.answer::<u64>(&1, async { Ok(Some(weighed(1))) });
         block_on(first.get()).unwrap();
-        let second = store.answer::<u64>(1, async { Ok(Some(weighed(2))) });
+        let second = store.answer::<u64>(&1, async { Ok(Some(weighed(2))) });
         assert_eq!(block_on(second.get()).unwrap().as_deref(), Some(&2));
     }
 

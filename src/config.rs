@@ -101,7 +101,7 @@ pub enum LogFormat {
 /// The Haut.AI source.
 #[derive(Clone, Debug)]
 pub struct HautAi {
-    /// `HAUT_AI_URL`, default `https://saas.haut.ai`; without a path, always ends with `/`.
+    /// `HAUT_AI_URL`, default `https://saas.haut.ai`; always ends with `/`.
     pub url: Url,
     pub access: HautAiAccess,
     /// `HAUT_AI_COMPANY_ID`; required with a token, otherwise from the login.

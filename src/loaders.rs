@@ -254,7 +254,7 @@ mod tests {
     impl BatchFn<u64, Answer<RecordKey, u64>> for Tenfold {
         async fn load(&mut self, keys: &[u64]) -> HashMap<u64, Answer<RecordKey, u64>> {
             self.0.fetch_add(1, Ordering::SeqCst);
-            let answer = |key: &u64| (*key, Answer::Ready(Ok((key % 2 == 0).then(|| Arc::new(key * 10)))));
+            let answer = |key: &u64| (*key, Answer::Ready(Ok(key.is_multiple_of(2).then(|| Arc::new(key * 10)))));
             keys.iter().map(answer).collect()
         }
     }

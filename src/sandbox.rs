@@ -29,8 +29,8 @@ use self::{
 pub use self::{
     knobs::{Collation, Dictionary, Fault, FaultKind, Knobs, Paging, Totals},
     records::{
-        PROJECT_WITHOUT_SUBJECTS, READ_ONLY_PROJECT, SUBJECT_WITH_130_PROCEDURES,
-        SUBJECT_WITH_PARENTS, SUBJECT_WITH_UNICODE_NAME, SUBJECT_WITHOUT_PROCEDURES,
+        PROJECT_WITHOUT_SUBJECTS, READ_ONLY_PROJECT, SUBJECT_WITH_130_PROCEDURES, SUBJECT_WITH_PARENTS,
+        SUBJECT_WITH_UNICODE_NAME, SUBJECT_WITHOUT_PROCEDURES,
     },
 };
 
@@ -78,12 +78,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self {
-            haut_ai_listen: any_port,
-            brainstem_listen: any_port,
-            records: Records::Full,
-            brainstem_legacy: false,
-        }
+        Self { haut_ai_listen: any_port, brainstem_listen: any_port, records: Records::Full, brainstem_legacy: false }
     }
 }
 
@@ -108,11 +103,7 @@ pub struct Sandbox {
 impl Sandbox {
     /// Binds both ports, fills both upstreams and serves them on the current runtime.
     pub async fn start(options: Options) -> io::Result<Self> {
-        let generation = if options.brainstem_legacy {
-            Generation::Legacy
-        } else {
-            Generation::Current
-        };
+        let generation = if options.brainstem_legacy { Generation::Legacy } else { Generation::Current };
         let haut_ai = TcpListener::bind(options.haut_ai_listen).await?;
         let brainstem = TcpListener::bind(options.brainstem_listen).await?;
         let (running, stop) = watch::channel(());
@@ -155,10 +146,7 @@ pub struct Upstream(Arc<Inner>);
 
 impl fmt::Debug for Upstream {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_tuple("Upstream")
-            .field(&self.url())
-            .finish()
+        formatter.debug_tuple("Upstream").field(&self.url()).finish()
     }
 }
 

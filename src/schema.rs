@@ -9,6 +9,7 @@ pub mod biological_sex;
 pub mod breeding;
 pub mod connection;
 pub mod context;
+pub mod entities;
 pub mod error;
 pub mod license;
 pub mod log;
@@ -32,7 +33,8 @@ pub type GatewaySchema = Schema<Query, EmptyMutation, EmptySubscription>;
 
 /// Builds the executable schema. It holds no state: a request brings its [`RequestContext`].
 pub fn build(introspection: bool) -> GatewaySchema {
-    let builder = Schema::build(Query, EmptyMutation, EmptySubscription).extension(request_errors::RequestErrors);
+    let builder =
+        Schema::build(Query::default(), EmptyMutation, EmptySubscription).extension(request_errors::RequestErrors);
     if introspection { builder.finish() } else { builder.disable_introspection().finish() }
 }
 

@@ -103,7 +103,7 @@ impl CachedBrainStem {
             keep_related(&records, credential, &listed.related);
             Ok(Some(weigh_page(listed.page)))
         };
-        let page = self.pages.answer((credential, identity), fetch).get().await?;
+        let page = self.pages.answer(&(credential, identity), fetch).get().await?;
         Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
     }
 }

@@ -106,7 +106,7 @@ impl CachedHautAi {
             let bytes = datasets.len() * 2 * size_of::<Dataset>();
             Ok(Some(Weighed { record: Arc::new(datasets), bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }))
         };
-        let answer = self.0.pages.answer((credential, "datasets".to_owned()), fetch).get().await?;
+        let answer = self.0.pages.answer(&(credential, "datasets".to_owned()), fetch).get().await?;
         Ok(answer.unwrap_or_default())
     }
 
@@ -267,7 +267,7 @@ impl Shared {
             }
             Ok(Some(weigh_page(page)))
         };
-        let page = self.pages.answer((credential, identity), fetch).get().await?;
+        let page = self.pages.answer(&(credential, identity), fetch).get().await?;
         Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
     }
 
@@ -299,7 +299,7 @@ impl Shared {
         if keys.iter().filter_map(id_of).any(|id| !known.contains_key(&id)) {
             match self.dictionary(credential).await {
                 Ok(dictionary) => {
-                    known.extend(dictionary.iter().map(|entry| ((credential, entry.id), Arc::clone(entry))))
+                    known.extend(dictionary.iter().map(|entry| ((credential, entry.id), Arc::clone(entry))));
                 }
                 Err(error) => {
                     return keys.into_iter().map(|key| (key, Err(error.clone()))).collect();
@@ -323,7 +323,7 @@ impl Shared {
             let bytes = SEX_BYTES.saturating_mul(u32::try_from(entries.len()).unwrap_or(u32::MAX));
             Ok(Some(Weighed { record: Arc::new(entries.into_iter().map(Arc::new).collect::<Vec<_>>()), bytes }))
         };
-        let answer = self.pages.answer((credential, "biological_sexes".to_owned()), fetch).get().await?;
+        let answer = self.pages.answer(&(credential, "biological_sexes".to_owned()), fetch).get().await?;
         Ok(answer.unwrap_or_default())
     }
 

@@ -87,6 +87,7 @@ fn presets(sandbox: &Sandbox, legacy: bool) -> Vec<(&'static Key, String)> {
         ("brainstem.url", sandbox.brainstem().url()),
         ("brainstem.token", BRAINSTEM_TOKEN),
         ("brainstem.generation", if legacy { "legacy" } else { "current" }),
+        ("brainstem.auth_scheme", if legacy { "Token" } else { "Bearer" }),
     ];
     texts.into_iter().map(|(path, text)| (key(path), text.to_owned())).collect()
 }
@@ -122,7 +123,11 @@ fn curl(address: SocketAddr) -> anyhow::Result<String> {
 /// The upstreams with the lines that point `serve` at them, in each flavour.
 fn upstreams(sandbox: &Sandbox, legacy: bool) -> String {
     let (haut_ai, brainstem) = (sandbox.haut_ai().url(), sandbox.brainstem().url());
-    let generation = if legacy { "\nexport BRAINSTEM_GENERATION=legacy" } else { "" };
+    let (generation, scheme) = if legacy {
+        ("\nexport BRAINSTEM_GENERATION=legacy", "\nexport BRAINSTEM_AUTH_SCHEME=Token")
+    } else {
+        ("", "")
+    };
     format!(
         "\
 # Haut.AI, with a token
@@ -137,7 +142,7 @@ export HAUT_AI_PASSWORD='{HAUT_AI_PASSWORD}'
 
 # BrainSTEM, with a token
 export BRAINSTEM_URL={brainstem}
-export BRAINSTEM_TOKEN='{BRAINSTEM_TOKEN}'{generation}
+export BRAINSTEM_TOKEN='{BRAINSTEM_TOKEN}'{generation}{scheme}
 
 # BrainSTEM, the public portal instead
 export BRAINSTEM_URL={brainstem}

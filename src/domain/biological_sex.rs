@@ -7,7 +7,7 @@ use super::{DatasetId, Id, Sex};
 /// An entry of Haut.AI's dictionary of biological sexes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BiologicalSex {
-    pub id: Id<BiologicalSex>,
+    pub id: Id<Self>,
     pub name: Option<String>,
     pub tech_name: Option<String>,
 }

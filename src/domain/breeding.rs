@@ -7,7 +7,7 @@ use super::{Dated, Id, Project, Subject};
 /// A BrainSTEM breeding: two parents and their litter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Breeding {
-    pub id: Id<Breeding>,
+    pub id: Id<Self>,
     pub name: String,
     pub project: Option<Id<Project>>,
     pub mother: Option<Id<Subject>>,
@@ -25,7 +25,7 @@ pub struct Breeding {
 /// A BrainSTEM cohort: a named group of a project's subjects.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cohort {
-    pub id: Id<Cohort>,
+    pub id: Id<Self>,
     pub name: String,
     pub description: Option<String>,
     pub project: Option<Id<Project>>,

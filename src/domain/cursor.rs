@@ -188,7 +188,7 @@ impl Position for SubjectPosition {
 
 /// No list is that long: a larger number was not written here, and sums with it could overflow.
 fn offset(number: u64) -> Option<u64> {
-    (number <= u64::from(u32::MAX)).then_some(number)
+    u32::try_from(number).is_ok().then_some(number)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{Dated, Id};
 /// A BrainSTEM licence for animal work.
 #[derive(Clone, Debug, PartialEq)]
 pub struct License {
-    pub id: Id<License>,
+    pub id: Id<Self>,
     pub name: String,
     pub kind: Option<String>,
     pub status: Option<String>,
@@ -22,7 +22,7 @@ pub struct License {
 /// A BrainSTEM supplier of animals.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Supplier {
-    pub id: Id<Supplier>,
+    pub id: Id<Self>,
     pub name: String,
     pub description: Option<String>,
     pub website: Option<String>,

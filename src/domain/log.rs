@@ -8,7 +8,7 @@ use super::{Dated, Id, Subject};
 /// A BrainSTEM subject log. Who keeps it is left out: that is another person.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubjectLog {
-    pub id: Id<SubjectLog>,
+    pub id: Id<Self>,
     pub kind: Option<String>,
     pub description: Option<String>,
     pub subject: Option<Id<Subject>>,

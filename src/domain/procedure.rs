@@ -8,7 +8,7 @@ use super::{BrainRegion, Dated, Id, License, Subject};
 /// A BrainSTEM procedure; before the renaming, an action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Procedure {
-    pub id: Id<Procedure>,
+    pub id: Id<Self>,
     pub kind: Option<String>,
     /// Before the renaming, the description.
     pub notes: Option<String>,
@@ -32,7 +32,7 @@ pub struct Procedure {
 /// A change of a subject's state (death, slicing, craniotomy), as servers from before the renaming record it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StateChange {
-    pub id: Id<StateChange>,
+    pub id: Id<Self>,
     pub kind: Option<String>,
     pub description: Option<String>,
     pub subject: Option<Id<Subject>>,

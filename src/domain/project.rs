@@ -7,7 +7,7 @@ use super::{Cohort, Id, Subject};
 /// A BrainSTEM project. Its users and groups are left out: they are other people's e-mail addresses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Project {
-    pub id: Id<Project>,
+    pub id: Id<Self>,
     pub name: String,
     pub description: Option<String>,
     pub subjects: Vec<Id<Subject>>,

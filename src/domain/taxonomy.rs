@@ -7,7 +7,7 @@ use super::Id;
 /// A BrainSTEM strain.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Strain {
-    pub id: Id<Strain>,
+    pub id: Id<Self>,
     pub name: String,
     pub description: Option<String>,
     pub species: Option<Id<Species>>,
@@ -19,7 +19,7 @@ pub struct Strain {
 /// A BrainSTEM species. The name may be a common one; the description often holds the Latin one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Species {
-    pub id: Id<Species>,
+    pub id: Id<Self>,
     pub name: String,
     pub description: Option<String>,
     pub rrid: Option<String>,
@@ -30,7 +30,7 @@ pub struct Species {
 /// A BrainSTEM brain region.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BrainRegion {
-    pub id: Id<BrainRegion>,
+    pub id: Id<Self>,
     pub name: String,
     pub description: Option<String>,
 }

@@ -66,20 +66,10 @@ fn route(generation: Generation, path: &str) -> Option<Route<'_>> {
         [id, relation] => (Some(id), Some(relation)),
         _ => return None,
     };
-    Some(Route {
-        portal,
-        model,
-        id,
-        relation,
-    })
+    Some(Route { portal, model, id, relation })
 }
 
-pub(super) fn answer(
-    request: &Request,
-    knobs: &Knobs,
-    store: &mut Store,
-    generation: Generation,
-) -> Answer {
+pub(super) fn answer(request: &Request, knobs: &Knobs, store: &mut Store, generation: Generation) -> Answer {
     if request_line(request) > REQUEST_LINE {
         return Answer::html_status(414).with_header("connection", "close");
     }
@@ -94,12 +84,7 @@ pub(super) fn answer(
         .unwrap_or_else(|refusal| refusal);
     let accept = request.header("accept").unwrap_or("*/*");
     let wants_page = accept.contains("text/html") && !accept.contains("application/json");
-    if wants_page
-        && answer
-            .headers
-            .iter()
-            .any(|(_, value)| value == "application/json")
-    {
+    if wants_page && answer.headers.iter().any(|(_, value)| value == "application/json") {
         // The framework's browsable pages.
         return Answer::html(answer.status, "Django REST framework");
     }
@@ -108,11 +93,7 @@ pub(super) fn answer(
 
 /// `METHOD SP target SP HTTP/1.1 CRLF`
 fn request_line(request: &Request) -> usize {
-    let query = if request.query.is_empty() {
-        0
-    } else {
-        request.query.len() + 1
-    };
+    let query = if request.query.is_empty() { 0 } else { request.query.len() + 1 };
     request.method.len() + 1 + request.path.len() + query + " HTTP/1.1\r\n".len()
 }
 
@@ -122,18 +103,10 @@ fn unknown(request: &Request, generation: Generation) -> Answer {
         return Answer::add_slash(request);
     }
     let accept = request.header("accept").unwrap_or("");
-    if accept.contains("application/json") {
-        Answer::not_found()
-    } else {
-        Answer::html(404, "Not Found")
-    }
+    if accept.contains("application/json") { Answer::not_found() } else { Answer::html(404, "Not Found") }
 }
 
-fn authenticate(
-    request: &Request,
-    generation: Generation,
-    portal: Portal,
-) -> Result<Viewer, Answer> {
+fn authenticate(request: &Request, generation: Generation, portal: Portal) -> Result<Viewer, Answer> {
     if portal == Portal::Public {
         return Ok(Viewer::Anyone);
     }
@@ -163,24 +136,14 @@ fn dispatch(
         return Err(Answer::forbidden());
     }
     let id = match route.id {
-        Some(id) => Some(
-            Uuid::parse_str(id)
-                .map_err(|_| Answer::not_found())?
-                .to_string(),
-        ),
+        Some(id) => Some(Uuid::parse_str(id).map_err(|_| Answer::not_found())?.to_string()),
         None => None,
     };
-    let target = write::Target {
-        generation,
-        viewer,
-        model: route.model,
-    };
+    let target = write::Target { generation, viewer, model: route.model };
     match (id.as_deref(), route.relation, method) {
         (None, _, "GET") => list::answer(request, knobs, store, generation, viewer, route.model),
         (None, _, "POST") => write::create(request, store, target),
-        (None, _, "DELETE") if !request.body.is_empty() => {
-            write::delete_many(request, store, target)
-        }
+        (None, _, "DELETE") if !request.body.is_empty() => write::delete_many(request, store, target),
         (Some(id), None, "GET") => {
             let sight = Sight::new(store, viewer);
             detail(request, knobs, generation, &sight, route.model, id)
@@ -208,13 +171,7 @@ fn detail(
     let mut renderer = Renderer::new(generation, sight, knobs.nested_include, model.list);
     let record = renderer.primary(model, record, &selection);
     let mut body = Map::new();
-    list::assemble(
-        &mut body,
-        model.singular,
-        record,
-        renderer.sideloaded,
-        knobs,
-    );
+    list::assemble(&mut body, model.singular, record, renderer.sideloaded, knobs);
     Ok(Answer::json(200, &Value::Object(body)))
 }
 
@@ -249,12 +206,7 @@ fn related(
 }
 
 /// One record as an answer to a write.
-fn wrapped(
-    sight: &Sight<'_>,
-    generation: Generation,
-    model: &'static Model,
-    record: &Value,
-) -> Map<String, Value> {
+fn wrapped(sight: &Sight<'_>, generation: Generation, model: &'static Model, record: &Value) -> Map<String, Value> {
     let mut renderer = Renderer::new(generation, sight, false, model.list);
     let record = renderer.primary(model, record, &Selection::default());
     Map::from_iter([(model.singular.to_owned(), record)])

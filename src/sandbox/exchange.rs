@@ -16,34 +16,25 @@ pub(super) struct Request {
 
 impl Request {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        let found = self
-            .headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
     /// The query's pairs in order, decoded as forms are: `+` is a space.
     pub(super) fn pairs(&self) -> Vec<(String, String)> {
-        url::form_urlencoded::parse(self.query.as_bytes())
-            .into_owned()
-            .collect()
+        url::form_urlencoded::parse(self.query.as_bytes()).into_owned().collect()
     }
 
     /// The credential of an `Authorization` header that begins with `scheme`.
     pub(super) fn credential(&self, scheme: &str) -> Option<&str> {
         let (given, credential) = self.header("authorization")?.split_once(' ')?;
-        given
-            .eq_ignore_ascii_case(scheme)
-            .then_some(credential.trim())
+        given.eq_ignore_ascii_case(scheme).then_some(credential.trim())
     }
 
     /// The absolute URL of this path with another query, built from the Host header as Django does.
     pub(super) fn absolute(&self, pairs: &[(String, String)]) -> String {
         let host = self.header("host").unwrap_or("localhost");
-        let query: String = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(pairs)
-            .finish();
+        let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         let mark = if query.is_empty() { "" } else { "?" };
         format!("http://{host}{}{mark}{query}", self.path)
     }
@@ -54,10 +45,7 @@ impl Request {
             Value::Object(object) => Ok(object),
             other => Err(Answer::field_error(
                 "non_field_errors",
-                &format!(
-                    "Invalid data. Expected a dictionary, but got {}.",
-                    python_type(&other)
-                ),
+                &format!("Invalid data. Expected a dictionary, but got {}.", python_type(&other)),
             )),
         }
     }
@@ -69,8 +57,7 @@ impl Request {
             let message = format!("Unsupported media type \"{media_type}\" in request.");
             return Err(Answer::detail(415, &message));
         }
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Answer::detail(400, &format!("JSON parse error - {error}")))
+        serde_json::from_slice(&self.body).map_err(|error| Answer::detail(400, &format!("JSON parse error - {error}")))
     }
 }
 
@@ -148,11 +135,7 @@ impl Answer {
     }
 
     pub(super) fn no_content() -> Self {
-        Self {
-            status: 204,
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Self { status: 204, headers: Vec::new(), body: Vec::new() }
     }
 
     /// 301 to a path with the missing slash, method and body forgotten by whoever follows it.
@@ -163,11 +146,7 @@ impl Answer {
     }
 
     pub(super) fn new(status: u16, media_type: &str, body: String) -> Self {
-        Self {
-            status,
-            headers: vec![("content-type".to_owned(), media_type.to_owned())],
-            body: body.into_bytes(),
-        }
+        Self { status, headers: vec![("content-type".to_owned(), media_type.to_owned())], body: body.into_bytes() }
     }
 
     #[must_use]

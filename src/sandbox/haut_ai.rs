@@ -41,14 +41,7 @@ fn route(path: &str) -> Option<Route<'_>> {
         ["auth", "refresh"] => Route::Refresh,
         ["dicts", name] => Route::Dictionary(name),
         ["companies", company, "datasets"] => Route::Datasets(company),
-        [
-            "companies",
-            company,
-            "datasets",
-            dataset,
-            "subjects",
-            ref rest @ ..,
-        ] => {
+        ["companies", company, "datasets", dataset, "subjects", ref rest @ ..] => {
             let subject = match *rest {
                 [] => SubjectRoute::List,
                 ["delete"] => SubjectRoute::DeleteMany,
@@ -87,12 +80,7 @@ impl Viewer {
     }
 }
 
-pub(super) fn answer(
-    request: &Request,
-    knobs: &Knobs,
-    store: &mut Store,
-    logins: &mut Logins,
-) -> Answer {
+pub(super) fn answer(request: &Request, knobs: &Knobs, store: &mut Store, logins: &mut Logins) -> Answer {
     let Some(route) = route(&request.path) else {
         return if route(&format!("{}/", request.path)).is_some() {
             Answer::add_slash(request)
@@ -112,42 +100,30 @@ pub(super) fn answer(
 }
 
 fn authenticate(request: &Request, logins: &Logins) -> Result<Viewer, Answer> {
-    let token = request.credential("Bearer").ok_or_else(|| {
-        Answer::unauthorized("Bearer", "Authentication credentials were not provided.")
-    })?;
+    let token = request
+        .credential("Bearer")
+        .ok_or_else(|| Answer::unauthorized("Bearer", "Authentication credentials were not provided."))?;
     match token {
         HAUT_AI_TOKEN => Ok(Viewer::Private),
         HAUT_AI_OTHER_TOKEN => Ok(Viewer::Other),
-        _ => logins
-            .user_of(token)
-            .map(Viewer::User)
-            .ok_or_else(|| Answer::unauthorized("Bearer", "Invalid token.")),
+        _ => logins.user_of(token).map(Viewer::User).ok_or_else(|| Answer::unauthorized("Bearer", "Invalid token.")),
     }
 }
 
-fn answer_known(
-    request: &Request,
-    knobs: &Knobs,
-    store: &mut Store,
-    viewer: Viewer,
-    route: Route<'_>,
-) -> Answer {
+fn answer_known(request: &Request, knobs: &Knobs, store: &mut Store, viewer: Viewer, route: Route<'_>) -> Answer {
     match route {
         Route::Dictionary(name) => dictionary(request, knobs, store, name),
         Route::Datasets(company) | Route::Subjects(company, _, _) if company != COMPANY_ID => {
-            if store.get("companies", company).is_some() {
-                Answer::forbidden()
-            } else {
-                Answer::not_found()
-            }
+            if store.get("companies", company).is_some() { Answer::forbidden() } else { Answer::not_found() }
         }
         Route::Datasets(company) => {
             if request.method != "GET" {
                 return Answer::method_not_allowed(&request.method);
             }
-            let datasets = store.rows("datasets").iter().filter(|dataset| {
-                dataset["company_id"] == company && id_of(dataset).is_some_and(|id| viewer.sees(id))
-            });
+            let datasets = store
+                .rows("datasets")
+                .iter()
+                .filter(|dataset| dataset["company_id"] == company && id_of(dataset).is_some_and(|id| viewer.sees(id)));
             paginate(request, knobs, &datasets.collect::<Vec<_>>())
         }
         Route::Subjects(company, dataset, subject) => {
@@ -186,10 +162,7 @@ fn paginate(request: &Request, knobs: &Knobs, records: &[&Value]) -> Answer {
         found.map(|(_, value)| value.as_str())
     };
     let size = parameter("page_size").and_then(|size| size.parse().ok());
-    let size = size
-        .filter(|size| *size > 0)
-        .unwrap_or(PAGE_SIZE)
-        .min(knobs.page_cap);
+    let size = size.filter(|size| *size > 0).unwrap_or(PAGE_SIZE).min(knobs.page_cap);
     let pages = records.len().div_ceil(size).max(1);
     let page = match parameter("page") {
         None => Some(1),
@@ -207,19 +180,8 @@ fn paginate(request: &Request, knobs: &Knobs, records: &[&Value]) -> Answer {
         pairs.sort();
         json!(request.absolute(&pairs))
     };
-    let next = if page < pages {
-        link(page + 1)
-    } else {
-        Value::Null
-    };
-    let previous = if page > 1 {
-        link(page - 1)
-    } else {
-        Value::Null
-    };
+    let next = if page < pages { link(page + 1) } else { Value::Null };
+    let previous = if page > 1 { link(page - 1) } else { Value::Null };
     let results: Vec<_> = records.iter().skip((page - 1) * size).take(size).collect();
-    Answer::json(
-        200,
-        &json!({ "count": records.len(), "next": next, "previous": previous, "results": results }),
-    )
+    Answer::json(200, &json!({ "count": records.len(), "next": next, "previous": previous, "results": results }))
 }

@@ -60,24 +60,12 @@ impl Default for Knobs {
 impl Knobs {
     /// What a server from before BrainSTEM's renaming does.
     pub(super) fn legacy() -> Self {
-        Self {
-            totals: Totals::MetaTotalResults,
-            paging: Paging::PagePerPage,
-            ..Self::default()
-        }
+        Self { totals: Totals::MetaTotalResults, paging: Paging::PagePerPage, ..Self::default() }
     }
 
     /// Takes the fault that meets a request, counting down its `times`.
-    pub(super) fn take_fault(
-        &mut self,
-        method: &str,
-        path: &str,
-        query: &str,
-    ) -> Option<FaultKind> {
-        let position = self
-            .faults
-            .iter()
-            .position(|fault| fault.matches(method, path, query))?;
+    pub(super) fn take_fault(&mut self, method: &str, path: &str, query: &str) -> Option<FaultKind> {
+        let position = self.faults.iter().position(|fault| fault.matches(method, path, query))?;
         let fault = &mut self.faults[position];
         if let Some(times) = &mut fault.times {
             *times -= 1;
@@ -148,13 +136,7 @@ pub struct Fault {
 impl Fault {
     /// A fault that meets every request, for ever.
     pub fn new(what: FaultKind) -> Self {
-        Self {
-            method: None,
-            path_contains: None,
-            query_contains: None,
-            times: None,
-            what,
-        }
+        Self { method: None, path_contains: None, query_contains: None, times: None, what }
     }
 
     /// Restricts the fault to requests of one method.
@@ -192,14 +174,8 @@ impl Fault {
                     .any(|(name, value)| format!("{name}={value}").contains(text))
         };
         self.times != Some(0)
-            && self
-                .method
-                .as_ref()
-                .is_none_or(|only| only.eq_ignore_ascii_case(method))
-            && self
-                .path_contains
-                .as_ref()
-                .is_none_or(|text| path.contains(text))
+            && self.method.as_ref().is_none_or(|only| only.eq_ignore_ascii_case(method))
+            && self.path_contains.as_ref().is_none_or(|text| path.contains(text))
             && self.query_contains.as_ref().is_none_or(in_query)
     }
 }

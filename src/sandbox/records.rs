@@ -7,6 +7,8 @@ mod legacy;
 mod people;
 mod shelves;
 
+use std::sync::OnceLock;
+
 use serde_json::Value;
 use uuid::Builder;
 
@@ -34,7 +36,18 @@ pub(super) fn haut_ai(records: Records) -> Store {
     people::store(records)
 }
 
+/// Made once a process: tests start many sandboxes.
 pub(super) fn brainstem(records: Records, generation: Generation) -> Store {
+    static CURRENT: OnceLock<Store> = OnceLock::new();
+    static LEGACY: OnceLock<Store> = OnceLock::new();
+    match (records, generation) {
+        (Records::Empty, _) => make_brainstem(records, generation),
+        (Records::Full, Generation::Current) => CURRENT.get_or_init(|| make_brainstem(records, generation)).clone(),
+        (Records::Full, Generation::Legacy) => LEGACY.get_or_init(|| make_brainstem(records, generation)).clone(),
+    }
+}
+
+fn make_brainstem(records: Records, generation: Generation) -> Store {
     let mut store = Store::default();
     shelves::fill(&mut store);
     match records {
@@ -60,9 +73,9 @@ struct Dice(u64);
 
 impl Dice {
     fn new(kind: &str, number: usize) -> Self {
-        let fnv = kind.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let fnv = kind
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         Self(fnv ^ (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
@@ -89,8 +102,7 @@ impl Dice {
 
     /// A day some time after another, as `YYYY-MM-DD`.
     fn day(&mut self, from: jiff::civil::Date, within_days: i32) -> jiff::civil::Date {
-        let days =
-            i32::try_from(self.below(usize::try_from(within_days).unwrap_or(1))).unwrap_or(0);
+        let days = i32::try_from(self.below(usize::try_from(within_days).unwrap_or(1))).unwrap_or(0);
         from.saturating_add(jiff::Span::new().days(days))
     }
 }

@@ -77,9 +77,7 @@ impl Inner {
         let mut store = self.store();
         match &self.api {
             Api::HautAi(logins) => haut_ai::answer(request, knobs, &mut store, &mut lock(logins)),
-            Api::BrainStem(generation) => {
-                brainstem::answer(request, knobs, &mut store, *generation)
-            }
+            Api::BrainStem(generation) => brainstem::answer(request, knobs, &mut store, *generation),
         }
     }
 
@@ -143,14 +141,11 @@ pub(super) fn serve(
         log: Mutex::default(),
         stop,
     });
-    let router = Router::new()
-        .fallback(handle)
-        .with_state(Arc::clone(&inner));
+    let router = Router::new().fallback(handle).with_state(Arc::clone(&inner));
     let service = router.into_make_service_with_connect_info::<Caller>();
     let accepting = Accepting::new(listener, Arc::clone(&inner));
     let stopped = Arc::clone(&inner);
-    let server = axum::serve(accepting, service)
-        .with_graceful_shutdown(async move { stopped.until_stopped().await });
+    let server = axum::serve(accepting, service).with_graceful_shutdown(async move { stopped.until_stopped().await });
     tokio::spawn(server.into_future());
     Ok(inner)
 }
@@ -237,15 +232,9 @@ async fn fail(
     match fault {
         FaultKind::Status(status, body, headers) => {
             let is_json = body.starts_with(['{', '[']);
-            let media_type = if is_json {
-                "application/json"
-            } else {
-                "text/plain"
-            };
+            let media_type = if is_json { "application/json" } else { "text/plain" };
             let answer = Answer::new(status, media_type, body);
-            let answer = headers.iter().fold(answer, |answer, (name, value)| {
-                answer.with_header(name, value)
-            });
+            let answer = headers.iter().fold(answer, |answer, (name, value)| answer.with_header(name, value));
             respond(answer)
         }
         FaultKind::Html(status) => respond(Answer::html_status(status)),
@@ -261,14 +250,10 @@ async fn fail(
         FaultKind::Truncate => truncated(&inner.answer(request, knobs)),
         FaultKind::SlowBytes(pause) => slow(inner, inner.answer(request, knobs), pause),
         FaultKind::HugeBody(bytes) => huge(bytes),
-        FaultKind::Redirect(target) => {
-            respond(Answer::html_status(302).with_header("location", &target))
+        FaultKind::Redirect(target) => respond(Answer::html_status(302).with_header("location", &target)),
+        FaultKind::Malformed => {
+            respond(Answer::new(200, "application/json", "{\"count\": 1, \"subjects\": [{\"id\": ".to_owned()))
         }
-        FaultKind::Malformed => respond(Answer::new(
-            200,
-            "application/json",
-            "{\"count\": 1, \"subjects\": [{\"id\": ".to_owned(),
-        )),
         FaultKind::Delay(pause) => {
             inner.pause(pause).await;
             respond(inner.answer(request, knobs))
@@ -285,12 +270,7 @@ fn truncated(answer: &Answer) -> Response {
         tokio::task::yield_now().await;
         Err(io::Error::from(io::ErrorKind::BrokenPipe))
     }));
-    announced(
-        answer.status,
-        &answer.headers,
-        length,
-        Body::from_stream(body),
-    )
+    announced(answer.status, &answer.headers, length, Body::from_stream(body))
 }
 
 fn slow(inner: &Arc<Inner>, answer: Answer, pause: Duration) -> Response {
@@ -303,12 +283,7 @@ fn slow(inner: &Arc<Inner>, answer: Answer, pause: Duration) -> Response {
             io::Result::Ok(Bytes::copy_from_slice(&[byte]))
         }
     });
-    announced(
-        answer.status,
-        &answer.headers,
-        length,
-        Body::from_stream(body),
-    )
+    announced(answer.status, &answer.headers, length, Body::from_stream(body))
 }
 
 fn announced(status: u16, headers: &[(String, String)], length: usize, body: Body) -> Response {
@@ -327,9 +302,8 @@ fn huge(bytes: u64) -> Response {
         let length = (filling - index * CHUNK).min(CHUNK);
         Bytes::from_static(&FILLING[..usize::try_from(length).unwrap_or(FILLING.len())])
     });
-    let body = std::iter::once(Bytes::from_static(FRAME.0))
-        .chain(chunks)
-        .chain(std::iter::once(Bytes::from_static(FRAME.1)));
+    let body =
+        std::iter::once(Bytes::from_static(FRAME.0)).chain(chunks).chain(std::iter::once(Bytes::from_static(FRAME.1)));
     let headers = [("content-type".to_owned(), "application/json".to_owned())];
     let body = stream::iter(body.map(io::Result::Ok));
     with_body(200, &headers, Body::from_stream(body))

@@ -31,9 +31,7 @@ impl Table {
 
     pub(super) fn push(&mut self, record: Value) {
         if let Some(id) = id_of(&record) {
-            self.positions
-                .entry(id.to_owned())
-                .or_insert(self.rows.len());
+            self.positions.entry(id.to_owned()).or_insert(self.rows.len());
         }
         self.rows.push(record);
     }
@@ -79,10 +77,7 @@ impl Store {
     }
 
     pub(super) fn push(&mut self, model: &str, record: Value) {
-        self.tables
-            .entry(model.to_owned())
-            .or_default()
-            .push(record);
+        self.tables.entry(model.to_owned()).or_default().push(record);
     }
 
     pub(super) fn extend(&mut self, model: &str, records: impl IntoIterator<Item = Value>) {

@@ -219,9 +219,9 @@ where
     let loaded = relation.load_all(wanted).await?;
     let edge = |(at, record)| Edge { cursor: behind(list, ids, start + at), node: wrap(record) };
     let edges: Vec<_> = loaded.into_iter().map(edge).collect();
-    let last = if wanted.is_empty() { paging.after.clone() } else { Some(behind(list, ids, end - 1)) };
+    let walked_to = if wanted.is_empty() { paging.after.clone() } else { Some(behind(list, ids, end - 1)) };
     let mut page = PageInfo::new(&edges, paging.after.as_ref(), end < ids.len(), None);
-    page.end_cursor = last;
+    page.end_cursor = walked_to;
     Ok(Connection { edges, page, total: Total::Known(Some(ids.len() as u64)) })
 }
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Object, OneofObject};
+use async_graphql::{Context, ID, InputObject, MergedObject, Object, OneofObject};
 use futures::future::join_all;
 
 use super::{
     biological_sex::{BiologicalSex, Dataset},
     connection::{Connection, Paging, of_list},
     context::{RequestContext, id_of, node_id, upstream_id},
+    entities::Entities,
     error::{Error, Result},
     license::Supplier,
     node::{self, Node},
@@ -47,11 +48,15 @@ pub struct HautAiSubjectBy {
 }
 
 /// The root of all reads.
-pub struct Query;
+#[derive(Default, MergedObject)]
+pub struct Query(Fields, Entities);
 
-/// The root of all reads.
+/// Look-ups and lists.
+#[derive(Default)]
+pub struct Fields;
+
 #[Object]
-impl Query {
+impl Fields {
     /// Any object by its id. Null: it is not there, may not be seen, or lies outside of what this gateway serves.
     async fn node(
         &self,

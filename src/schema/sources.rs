@@ -27,7 +27,7 @@ pub struct SourceStatus {
     /// Which source.
     source: SubjectSource,
     /// How it fares.
-    state: SourceState,
+    status: SourceState,
     /// When it last gave a good answer.
     last_success_at: Option<DateTime>,
     /// How long that answer took, in milliseconds.
@@ -46,11 +46,11 @@ pub(super) fn statuses(request: &RequestContext) -> Vec<SourceStatus> {
 
 fn status(source: Source, traffic: Option<&Traffic>) -> SourceStatus {
     let seen = traffic.map(Traffic::seen);
-    let state = seen.as_ref().map_or(SourceState::NotConfigured, state);
+    let status = seen.as_ref().map_or(SourceState::NotConfigured, state);
     let seen = seen.unwrap_or_default();
     SourceStatus {
         source: source.into(),
-        state,
+        status,
         last_success_at: seen.success_at.map(DateTime),
         last_success_took_ms: seen.success_took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
         last_failure_at: seen.failure.as_ref().map(|(at, _)| DateTime(*at)),

@@ -1,14 +1,11 @@
 //! BrainSTEM: laboratory animals.
 //!
 //! Paths are `/api/{portal}/{app}/{model}/`, always with the trailing slash. Lists are paged by `limit` and `offset`, on
-//! older servers by `page` and `per_page`: both are sent, chosen so that they mean the same stretch, and what came decides.
+//! older servers by `page` and `per_page`: until an answer tells, both are sent, chosen so that they mean the same stretch.
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::Context as _;
@@ -47,8 +44,19 @@ pub struct BrainStem {
     authorization: Option<HeaderValue>,
     credential: CredentialId,
     traffic: Arc<Traffic>,
-    /// The largest page that the server was seen to give.
-    page_cap: AtomicU64,
+    pages: Mutex<Pages>,
+}
+
+/// How the server was seen to page its lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pages {
+    Unknown,
+    /// By `limit` and `offset`.
+    ByOffset,
+    /// By `page` and `per_page`, of which it gives at most `cap`.
+    ByNumber {
+        cap: u64,
+    },
 }
 
 /// Which records of a list, in which order, and what comes along.
@@ -96,7 +104,7 @@ impl BrainStem {
                 &[portal_segment(config.portal), token.unwrap_or_default()],
             ),
             traffic,
-            page_cap: AtomicU64::new(MAX_PAGE),
+            pages: Mutex::new(Pages::Unknown),
         })
     }
 
@@ -130,17 +138,14 @@ impl BrainStem {
             return Ok(Listed { page: Page::nothing_at(start), related: Related::default() });
         };
         let listed = answer::list(&body, self.generation, start, limit).map_err(|why| error(Fault::Invalid(why)))?;
-        if let Some(per_page) = listed.per_page
-            && (1..limit).contains(&per_page)
-        {
-            self.page_cap.store(per_page, Ordering::Relaxed);
-        }
+        self.learn(listed.page_size, limit);
         Ok(listed.listed)
     }
 
-    /// The URL that [`page`](Self::page) would ask: a read's identity.
+    /// What makes one read of [`page`](Self::page) the same as another: the list's URL and the stretch, in whatever words
+    /// the server is asked for it.
     pub fn page_identity<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<String, SourceError> {
-        self.page_url::<T>(query, at, count).map(|(url, ..)| url.to_string())
+        self.list_url::<T>(query).map(|url| format!("{url}#{at}+{count}"))
     }
 
     /// Cuts ids into batches that fit into a request line each.
@@ -204,10 +209,43 @@ impl BrainStem {
         accept(answer).map_err(error)
     }
 
+    fn pages(&self) -> Pages {
+        // Nothing can panic while it is held.
+        *self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how the server pages, by an answer to a request for `asked` records.
+    fn learn(&self, page_size: Option<u64>, asked: u64) {
+        let pages = match (page_size, self.pages()) {
+            (None, _) => Pages::ByOffset,
+            (Some(size), _) if size < asked => Pages::ByNumber { cap: size },
+            (Some(_), known @ Pages::ByNumber { .. }) => known,
+            (Some(_), _) => Pages::ByNumber { cap: MAX_PAGE },
+        };
+        *self.pages.lock().unwrap_or_else(PoisonError::into_inner) = pages;
+    }
+
     /// The list's URL, where the page starts, and how many records it is asked for.
     fn page_url<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<(Url, u64, u64), SourceError> {
-        let (page, limit) = covering_page(at, count, self.page_cap.load(Ordering::Relaxed));
-        let start = (page - 1) * limit;
+        let pages = self.pages();
+        let (page, limit) = match pages {
+            Pages::ByOffset => (0, count.min(MAX_PAGE)),
+            Pages::Unknown => covering_page(at, count, MAX_PAGE),
+            Pages::ByNumber { cap } => covering_page(at, count, cap),
+        };
+        let start = if pages == Pages::ByOffset { at } else { (page - 1) * limit };
+        let mut url = self.list_url::<T>(query)?;
+        let mut pairs = url.query_pairs_mut();
+        pairs.append_pair("limit", &limit.to_string()).append_pair("offset", &start.to_string());
+        if pages != Pages::ByOffset {
+            pairs.append_pair("page", &page.to_string()).append_pair("per_page", &limit.to_string());
+        }
+        drop(pairs);
+        Ok((url, start, limit))
+    }
+
+    /// The list's URL without the stretch.
+    fn list_url<T: Model>(&self, query: &ListQuery) -> Result<Url, SourceError> {
         let mut url = self.url::<T>(None)?;
         let mut pairs = url.query_pairs_mut();
         for (parameter, value) in &query.filters {
@@ -221,11 +259,8 @@ impl BrainStem {
         for field in T::SORT.iter().filter(|field| !by_id || **field == "id") {
             pairs.append_pair("sort[]", field);
         }
-        for (parameter, value) in [("limit", limit), ("offset", start), ("page", page), ("per_page", limit)] {
-            pairs.append_pair(parameter, &value.to_string());
-        }
         drop(pairs);
-        Ok((url, start, limit))
+        Ok(url)
     }
 
     fn url<T: Model>(&self, id: Option<Id<T>>) -> Result<Url, SourceError> {

@@ -143,10 +143,9 @@ impl HautAi {
         self.page(url, at, count, |json| wire::subject(record(json).ok()?, dataset)).await
     }
 
-    /// What makes one read of [`subjects`](Self::subjects) the same as another.
+    /// What makes one read of [`subjects`](Self::subjects) the same as another: the list's URL and the stretch.
     pub fn subjects_identity(&self, dataset: DatasetId, at: u64, count: u64) -> String {
-        let (page, size) = covering_page(at, count, self.page_cap.load(Ordering::Relaxed));
-        format!("{}?page={page}&page_size={size}", self.subjects_url(dataset, None))
+        format!("{}#{at}+{count}", self.subjects_url(dataset, None))
     }
 
     /// One subject by its own URL.

@@ -10,5 +10,6 @@ mod process;
 mod relations;
 mod sandbox;
 mod schema;
+mod sdl;
 mod util;
 mod walk;

@@ -1,11 +1,21 @@
 //! Relations: one request a level and fifty ids, counted in the sandbox's log.
 
+use std::collections::BTreeSet;
+
 use futures::future::join_all;
+use serde_json::{Value, json};
+use subject_gateway::sandbox::{DATASET_IDS, Knobs, SUBJECT_WITH_130_PROCEDURES};
 
 use crate::util::{TestApp, to_path};
 
 const FIFTY: &str = "{ subjects(first: 50, filter: {sources: [BRAINSTEM]}) { nodes { \
     id projects { id name } procedures(first: 3) { nodes { id type } } strain { id name species { id name } } } } }";
+
+/// How many different ids stand under a JSON pointer of the nodes.
+fn distinct(nodes: &[Value], list: &str) -> usize {
+    let ids = nodes.iter().flat_map(|node| node.pointer(list).and_then(Value::as_array).cloned().unwrap_or_default());
+    ids.map(|record| record["id"].to_string()).collect::<BTreeSet<_>>().len()
+}
 
 #[tokio::test]
 async fn fifty_subjects_cost_one_request_a_relation_and_fifty_ids() {
@@ -14,23 +24,37 @@ async fn fifty_subjects_cost_one_request_a_relation_and_fifty_ids() {
     let log = app.brainstem().take_log();
     let nodes = cold.data()["subjects"]["nodes"].as_array().unwrap();
     assert_eq!(nodes.len(), 50);
-    for (path, expected) in [("subject/", 1), ("strain/", 1), ("species/", 1)] {
+    let projects = distinct(nodes, "/projects").div_ceil(50);
+    let procedures = distinct(nodes, "/procedures/nodes");
+    assert!(procedures > 50, "the test needs more than one batch");
+    let procedures = procedures.div_ceil(50);
+    let expected =
+        [("subject/", 1), ("strain/", 1), ("species/", 1), ("project/", projects), ("procedure/", procedures)];
+    for (path, expected) in expected {
         assert_eq!(to_path(&log, path).len(), expected, "{path}");
     }
-    let distinct = |field: &str| {
-        let ids = nodes.iter().flat_map(|node| match field {
-            "projects" => node["projects"].as_array().unwrap().clone(),
-            _ => node[field]["nodes"].as_array().unwrap().clone(),
-        });
-        ids.map(|record| record["id"].to_string()).collect::<std::collections::BTreeSet<_>>().len()
-    };
-    assert_eq!(to_path(&log, "project/").len(), distinct("projects").div_ceil(50));
-    assert_eq!(to_path(&log, "procedure/").len(), distinct("procedures").div_ceil(50));
-    assert!(distinct("procedures") > 50, "the test needs more than one batch");
+    assert_eq!(log.len(), expected.iter().map(|(_, count)| count).sum::<usize>());
+    assert!(log.iter().all(|request| request.query.matches("id.in").count() <= 50));
 
     let warm = app.query(FIFTY).await;
     assert_eq!(warm.0, cold.0);
     assert_eq!(app.brainstem().take_log().len(), 0);
+}
+
+#[tokio::test]
+async fn the_relations_of_a_level_are_asked_side_by_side() {
+    let app = TestApp::new().await;
+    app.query("{ subjects(first: 50, filter: {sources: [BRAINSTEM]}) { nodes { id } } }").await.data();
+    app.clear_logs();
+    // Relations of the first level are under way together: each has come before the first of them is answered.
+    let slow = std::time::Duration::from_millis(300);
+    app.brainstem().set_knobs(|knobs: &mut Knobs| knobs.latency = slow);
+    app.query(FIFTY).await.data();
+    let log = app.brainstem().take_log();
+    let first = log.iter().map(|request| request.at).min().unwrap();
+    let level: Vec<_> = log.iter().filter(|request| !request.path.contains("species")).collect();
+    assert!(level.len() >= 4);
+    assert!(level.iter().all(|request| request.at.duration_since(first) < slow), "one waited for another's answer");
 }
 
 #[tokio::test]
@@ -42,4 +66,103 @@ async fn fifty_identical_cold_queries_cost_what_one_does() {
     let answers = join_all((0..50).map(|_| app.query(FIFTY))).await;
     assert!(answers.iter().all(|answer| answer.0 == answers[0].0));
     assert!(app.brainstem().take_log().len() <= one);
+}
+
+#[tokio::test]
+async fn fifty_different_cold_queries_cost_at_most_fifty_times_one() {
+    let ids =
+        TestApp::new().await.query("{ subjects(first: 100, filter: {sources: [BRAINSTEM]}) { nodes { id } } }").await;
+    let ids: Vec<Value> =
+        ids.data()["subjects"]["nodes"].as_array().unwrap().iter().map(|node| node["id"].clone()).collect();
+    let query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Subject { projects { name } procedures(first: 5) { nodes { type } } strain { species { name } } } } }";
+    let app = TestApp::new().await;
+    let slices: Vec<_> = ids.windows(20).take(50).map(|slice| json!({ "ids": slice })).collect();
+    let answers = join_all(slices.iter().map(|ids| app.query_with(query, ids.clone()))).await;
+    answers.iter().for_each(|answer| drop(answer.data()));
+    let together = app.brainstem().take_log().len();
+    let alone = TestApp::new().await;
+    alone.query_with(query, slices[0].clone()).await.data();
+    let one = alone.brainstem().take_log().len();
+    assert!(together <= 50 * one, "{together} > 50 * {one}");
+}
+
+#[tokio::test]
+async fn levels_aliases_and_fragments_are_batched_alike() {
+    let app = TestApp::new().await;
+    let answer = app
+        .query(
+            "{ subjects(first: 30, filter: {sources: [BRAINSTEM]}) { nodes { ...Deep also: procedures(first: 2) { nodes { type } } } } }
+             fragment Deep on Subject {
+               procedures(first: 2) { nodes { id subject { id strain { species { name } } } brainRegion { id name } } }
+               projects { id subjects(first: 2) { nodes { id breeding { mother { id } } } } }
+             }",
+        )
+        .await;
+    answer.data();
+    let log = app.brainstem().take_log();
+    // A level of one kind is one request, or one per fifty ids; no kind stands on more than three levels here.
+    for path in ["strain/", "species/", "brainregion/", "project/", "breeding/"] {
+        assert!((1..=2).contains(&to_path(&log, path).len()), "{path}: {}", to_path(&log, path).len());
+    }
+    assert!(log.len() <= 16, "{} requests", log.len());
+}
+
+#[tokio::test]
+async fn ids_and_counts_cost_nothing() {
+    let app = TestApp::new().await;
+    let query = "{ subjects(first: 50, filter: {sources: [BRAINSTEM]}) { nodes { \
+        projectIds procedureIds logIds licenseIds strainId supplierId breedingId } } }";
+    app.query(query).await.data();
+    assert_eq!(app.brainstem().take_log().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_caps_pages_gives_all_procedures() {
+    for legacy in [false, true] {
+        let builder = TestApp::builder();
+        let app = if legacy { builder.legacy() } else { builder }.build().await;
+        app.brainstem().set_knobs(|knobs| knobs.page_cap = 20);
+        let query = "query($id: ID!, $after: String) { subject(by: {brainStem: $id}) { \
+            procedures(first: 100, after: $after) { totalCount nodes { id } pageInfo { hasNextPage endCursor } } } }";
+        let mut after = Value::Null;
+        let mut got = BTreeSet::new();
+        loop {
+            let answer = app.query_with(query, json!({"id": SUBJECT_WITH_130_PROCEDURES, "after": after})).await;
+            let page = answer.data()["subject"]["procedures"].clone();
+            assert_eq!(page["totalCount"], 130);
+            got.extend(page["nodes"].as_array().unwrap().iter().map(|node| node["id"].to_string()));
+            if page["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+            after = page["pageInfo"]["endCursor"].clone();
+        }
+        assert_eq!(got.len(), 130, "legacy: {legacy}");
+    }
+}
+
+#[tokio::test]
+async fn sexes_that_records_carry_need_no_dictionary_and_bare_ids_one_request() {
+    let app = TestApp::new().await;
+    let query =
+        "{ subjects(first: 100, filter: {sources: [HAUT_AI]}) { nodes { name sex biologicalSex { id name sex } } } }";
+    let answer = app.query(query).await;
+    let carried = answer.data()["subjects"]["nodes"][0]["biologicalSex"].clone();
+    assert!(to_path(&app.haut_ai().take_log(), "biological_sexes/").is_empty());
+    assert!(carried["name"].is_string());
+
+    let app = TestApp::builder().empty().build().await;
+    let sexes = app.haut_ai().records("biological_sexes");
+    for at in 0..20 {
+        let sex = &sexes[at % sexes.len()];
+        let id = format!("aaaaaaaa-0000-4000-8000-{at:012}");
+        let subject = json!({"id": id, "name": format!("bare {at}"), "biological_sex": sex["id"],
+            "company": {"id": subject_gateway::sandbox::COMPANY_ID}, "dataset": {"id": DATASET_IDS[0]}});
+        app.haut_ai().insert("subjects", subject);
+    }
+    let answer = app.query(query).await;
+    for (at, node) in answer.data()["subjects"]["nodes"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(node["biologicalSex"]["name"], sexes[at % sexes.len()]["name"], "{node}");
+        assert_eq!(node["sex"], node["biologicalSex"]["sex"]);
+    }
+    assert_eq!(to_path(&app.haut_ai().take_log(), "biological_sexes/").len(), 1);
 }

@@ -82,7 +82,7 @@ impl Builder {
     /// BrainSTEM from before its renaming.
     pub(crate) fn legacy(mut self) -> Self {
         self.legacy = true;
-        self.set("BRAINSTEM_GENERATION", "legacy")
+        self.set("BRAINSTEM_GENERATION", "legacy").set("BRAINSTEM_AUTH_SCHEME", "Token")
     }
 
     /// Sets a variable of the configuration.

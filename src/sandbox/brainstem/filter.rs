@@ -77,28 +77,18 @@ pub(super) fn parse(
 ) -> Result<Vec<Filter>, Answer> {
     let mut specs: Vec<(&str, Vec<&str>)> = Vec::new();
     for (key, value) in pairs {
-        let spec = key
-            .strip_prefix("filter{")
-            .and_then(|key| key.strip_suffix('}'));
+        let spec = key.strip_prefix("filter{").and_then(|key| key.strip_suffix('}'));
         let Some(spec) = spec else { continue };
         match specs.iter_mut().find(|(known, _)| *known == spec) {
             Some((_, values)) => values.push(value),
             None => specs.push((spec, vec![value])),
         }
     }
-    specs
-        .into_iter()
-        .map(|(spec, values)| Filter::parse(generation, model, spec, &values))
-        .collect()
+    specs.into_iter().map(|(spec, values)| Filter::parse(generation, model, spec, &values)).collect()
 }
 
 impl Filter {
-    fn parse(
-        generation: Generation,
-        model: &'static Model,
-        spec: &str,
-        values: &[&str],
-    ) -> Result<Self, Answer> {
+    fn parse(generation: Generation, model: &'static Model, spec: &str, values: &[&str]) -> Result<Self, Answer> {
         let (negated, spec) = match spec.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, spec),
@@ -108,20 +98,14 @@ impl Filter {
         let path = Path::resolve(generation, model, &terms)
             .map_err(|term| Answer::list_error(&format!("Invalid filter field: {term}")))?;
         let test = Test::parse(operator.unwrap_or("eq"), path.leaf.kind, values)?;
-        Ok(Self {
-            negated,
-            path,
-            test,
-        })
+        Ok(Self { negated, path, test })
     }
 
     pub(super) fn passes(&self, store: &Store, record: &Value, collation: Collation) -> bool {
         let values = self.path.values(store, record);
         let met = match &self.test {
             Test::IsNull(expected) => values.is_empty() == *expected,
-            test => values
-                .into_iter()
-                .any(|value| test.meets(value, self.path.leaf.kind, collation)),
+            test => values.into_iter().any(|value| test.meets(value, self.path.leaf.kind, collation)),
         };
         met != self.negated
     }
@@ -141,9 +125,7 @@ impl Test {
         use Ordering::{Equal, Greater, Less};
         let first = values.first().copied().unwrap_or("");
         let text = |test| Ok(Self::Text(test, first.to_owned()));
-        let bound = |passing: &'static [Ordering]| {
-            Ok(Self::Bounds(vec![(normalize(kind, first)?, passing)]))
-        };
+        let bound = |passing: &'static [Ordering]| Ok(Self::Bounds(vec![(normalize(kind, first)?, passing)]));
         let date_part = |place| match first.parse() {
             Ok(number) => Ok(Self::DatePart(place, number)),
             Err(_) => Err(not_a_number(first)),
@@ -160,9 +142,7 @@ impl Test {
             "endswith" => text(TextTest::EndsWith),
             "iendswith" => text(TextTest::IgnoreCaseEndsWith),
             "iexact" => text(TextTest::IgnoreCaseEquals),
-            "regex" => Regex::new(first)
-                .map(Self::Regex)
-                .map_err(|_| Answer::html_status(500)),
+            "regex" => Regex::new(first).map(Self::Regex).map_err(|_| Answer::html_status(500)),
             "range" => match values {
                 [low, high, ..] => Ok(Self::Bounds(vec![
                     (normalize(kind, low)?, &[Greater, Equal]),
@@ -237,14 +217,8 @@ fn normalize(kind: Kind, given: &str) -> Result<String, Answer> {
         Kind::Date if given.parse::<Date>().is_err() => Err(Answer::list_error(&format!(
             "“{given}” value has an invalid date format. It must be in YYYY-MM-DD format."
         ))),
-        Kind::DateTime
-            if given
-                .get(..10)
-                .is_none_or(|date| date.parse::<Date>().is_err()) =>
-        {
-            Err(Answer::list_error(&format!(
-                "“{given}” value has an invalid format."
-            )))
+        Kind::DateTime if given.get(..10).is_none_or(|date| date.parse::<Date>().is_err()) => {
+            Err(Answer::list_error(&format!("“{given}” value has an invalid format.")))
         }
         Kind::Integer => match given.parse::<i64>() {
             Ok(number) => Ok(number.to_string()),
@@ -253,9 +227,7 @@ fn normalize(kind: Kind, given: &str) -> Result<String, Answer> {
         Kind::Bool => match given {
             "true" | "True" | "1" => Ok("true".to_owned()),
             "false" | "False" | "0" => Ok("false".to_owned()),
-            _ => Err(Answer::list_error(&format!(
-                "“{given}” value must be either True or False."
-            ))),
+            _ => Err(Answer::list_error(&format!("“{given}” value must be either True or False."))),
         },
         _ => Ok(given.to_owned()),
     }

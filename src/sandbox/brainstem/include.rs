@@ -47,43 +47,24 @@ impl Selection {
     }
 
     /// Follows one path: all terms but the last are relations to bring.
-    fn include(
-        &mut self,
-        generation: Generation,
-        model: &'static Model,
-        terms: &[&str],
-    ) -> Result<(), Answer> {
+    fn include(&mut self, generation: Generation, model: &'static Model, terms: &[&str]) -> Result<(), Answer> {
         let [term, rest @ ..] = terms else {
             return Ok(());
         };
         if rest.is_empty() {
             let known = matches!(*term, "*" | "" | "links") || model.field(term).is_some();
-            return if known {
-                Ok(())
-            } else {
-                Err(invalid(model, term))
-            };
+            return if known { Ok(()) } else { Err(invalid(model, term)) };
         }
-        let field = model
-            .field(term)
-            .filter(|field| field.kind.related().is_some());
+        let field = model.field(term).filter(|field| field.kind.related().is_some());
         let field = field.ok_or_else(|| invalid(model, term))?;
-        let known = self
-            .relations
-            .iter()
-            .position(|(known, _)| known.name == field.name);
+        let known = self.relations.iter().position(|(known, _)| known.name == field.name);
         let position = known.unwrap_or_else(|| {
             self.relations.push((field, Self::default()));
             self.relations.len() - 1
         });
-        let related = field
-            .kind
-            .related()
-            .and_then(|list| generation.model_of(list));
+        let related = field.kind.related().and_then(|list| generation.model_of(list));
         match related {
-            Some(related) => self.relations[position]
-                .1
-                .include(generation, related, rest),
+            Some(related) => self.relations[position].1.include(generation, related, rest),
             None => Ok(()),
         }
     }
@@ -95,10 +76,7 @@ impl Selection {
 }
 
 fn invalid(model: &Model, name: &str) -> Answer {
-    let message = format!(
-        "\"{name}\" is not a valid field name for \"{}\"",
-        model.name
-    );
+    let message = format!("\"{name}\" is not a valid field name for \"{}\"", model.name);
     Answer::detail(400, &message)
 }
 
@@ -116,29 +94,12 @@ pub(super) struct Renderer<'a> {
 }
 
 impl<'a> Renderer<'a> {
-    pub(super) fn new(
-        generation: Generation,
-        sight: &'a Sight<'a>,
-        nested: bool,
-        primary: &'a str,
-    ) -> Self {
-        Self {
-            generation,
-            sight,
-            nested,
-            primary,
-            seen: HashSet::new(),
-            sideloaded: Map::new(),
-        }
+    pub(super) fn new(generation: Generation, sight: &'a Sight<'a>, nested: bool, primary: &'a str) -> Self {
+        Self { generation, sight, nested, primary, seen: HashSet::new(), sideloaded: Map::new() }
     }
 
     /// A record of the primary list.
-    pub(super) fn primary(
-        &mut self,
-        model: &'static Model,
-        record: &Value,
-        selection: &Selection,
-    ) -> Value {
+    pub(super) fn primary(&mut self, model: &'static Model, record: &Value, selection: &Selection) -> Value {
         let rendered = self.render(model, record, selection);
         if let Some(id) = id_of(record) {
             self.seen.insert((model.list, id.to_owned()));
@@ -210,8 +171,5 @@ fn links(model: &Model, record: &Value) -> Value {
         let items = record.get(field.name).and_then(Value::as_array);
         matches!(field.kind, Kind::Many(_)) && items.is_some_and(|items| !items.is_empty())
     });
-    lists
-        .map(|field| (field.name.to_owned(), json!(format!("{}/", field.name))))
-        .collect::<Map<_, _>>()
-        .into()
+    lists.map(|field| (field.name.to_owned(), json!(format!("{}/", field.name)))).collect::<Map<_, _>>().into()
 }

@@ -31,20 +31,16 @@ pub(super) fn answer(
     let selection = Selection::parse(generation, model, &pairs)?;
     let sight = Sight::new(store, viewer);
 
-    let found = candidates(store, model, &filters)
-        .into_iter()
-        .filter(|record| {
-            let passes = |filter: &filter::Filter| filter.passes(store, record, knobs.collation);
-            sight.sees(model.list, record) && filters.iter().all(passes)
-        });
+    let found = candidates(store, model, &filters).into_iter().filter(|record| {
+        let passes = |filter: &filter::Filter| filter.passes(store, record, knobs.collation);
+        sight.sees(model.list, record) && filters.iter().all(passes)
+    });
     let found = sort::apply(&criteria, store, found.collect(), knobs);
     let page = Page::of(&pairs, knobs, found.len())?;
 
     let mut renderer = Renderer::new(generation, &sight, knobs.nested_include, model.list);
     let records = found.iter().skip(page.offset).take(page.size);
-    let records: Vec<Value> = records
-        .map(|record| renderer.primary(model, record, &selection))
-        .collect();
+    let records: Vec<Value> = records.map(|record| renderer.primary(model, record, &selection)).collect();
     let key = knobs.list_key.as_deref().unwrap_or(model.list);
     let mut body = page.counts(request, &pairs, knobs);
     assemble(&mut body, key, records.into(), renderer.sideloaded, knobs);
@@ -79,10 +75,7 @@ fn candidates<'a>(store: &'a Store, model: &Model, filters: &[filter::Filter]) -
     let positions = ids.iter().filter_map(|id| store.position(model.list, id));
     let mut positions: Vec<usize> = positions.collect();
     positions.sort_unstable();
-    positions
-        .into_iter()
-        .map(|position| &rows[position])
-        .collect()
+    positions.into_iter().map(|position| &rows[position]).collect()
 }
 
 /// Which part of the records is wanted.
@@ -103,11 +96,7 @@ impl Page {
             size.unwrap_or(PAGE_SIZE).min(knobs.page_cap)
         };
         match knobs.paging {
-            Paging::LimitOffset => Ok(Self {
-                total,
-                size: size("limit"),
-                offset: number("offset").unwrap_or(0),
-            }),
+            Paging::LimitOffset => Ok(Self { total, size: size("limit"), offset: number("offset").unwrap_or(0) }),
             Paging::PagePerPage => {
                 let size = size("per_page");
                 let page = number("page").unwrap_or(1);
@@ -115,22 +104,13 @@ impl Page {
                     return Err(Answer::detail(404, "Invalid page."));
                 }
                 let offset = (page - 1) * size;
-                Ok(Self {
-                    total,
-                    size,
-                    offset,
-                })
+                Ok(Self { total, size, offset })
             }
         }
     }
 
     /// `count`, `next` and `previous`, where they stand at the top.
-    fn counts(
-        &self,
-        request: &Request,
-        pairs: &[(String, String)],
-        knobs: &Knobs,
-    ) -> Map<String, Value> {
+    fn counts(&self, request: &Request, pairs: &[(String, String)], knobs: &Knobs) -> Map<String, Value> {
         let mut body = Map::new();
         if knobs.totals != Totals::Count {
             return body;
@@ -146,29 +126,18 @@ impl Page {
         body
     }
 
-    fn link(
-        &self,
-        pairs: &[(String, String)],
-        knobs: &Knobs,
-        offset: usize,
-    ) -> Vec<(String, String)> {
+    fn link(&self, pairs: &[(String, String)], knobs: &Knobs, offset: usize) -> Vec<(String, String)> {
         let (own, position): (&[&str], _) = match knobs.paging {
             Paging::LimitOffset => {
                 let limit = ("limit".to_owned(), self.size.to_string());
-                (
-                    &["limit", "offset"],
-                    vec![limit, ("offset".to_owned(), offset.to_string())],
-                )
+                (&["limit", "offset"], vec![limit, ("offset".to_owned(), offset.to_string())])
             }
             Paging::PagePerPage => {
                 let page = offset / self.size + 1;
                 (&["page"], vec![("page".to_owned(), page.to_string())])
             }
         };
-        let others = pairs
-            .iter()
-            .filter(|(key, _)| !own.contains(&key.as_str()))
-            .cloned();
+        let others = pairs.iter().filter(|(key, _)| !own.contains(&key.as_str())).cloned();
         others.chain(position).collect()
     }
 

@@ -17,11 +17,7 @@ pub(super) struct Path {
 
 impl Path {
     /// Resolves the terms of a path; the error is the term that no field answers to.
-    pub(super) fn resolve(
-        generation: Generation,
-        model: &'static Model,
-        terms: &[&str],
-    ) -> Result<Self, String> {
+    pub(super) fn resolve(generation: Generation, model: &'static Model, terms: &[&str]) -> Result<Self, String> {
         let (last, relations) = terms.split_last().ok_or_else(String::new)?;
         let mut steps = Vec::new();
         let mut model = Some(model);

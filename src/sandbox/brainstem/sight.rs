@@ -40,16 +40,10 @@ impl<'a> Sight<'a> {
         let visible = |project: &&Value| match viewer {
             Viewer::Main => false,
             Viewer::Anyone => project["is_public"] == true,
-            Viewer::Other => viewer
-                .email()
-                .is_some_and(|email| !project["users"][email].is_null()),
+            Viewer::Other => viewer.email().is_some_and(|email| !project["users"][email].is_null()),
         };
         let projects = store.rows("projects").iter().filter(visible);
-        Self {
-            store,
-            viewer,
-            projects: projects.filter_map(id_of).collect(),
-        }
+        Self { store, viewer, projects: projects.filter_map(id_of).collect() }
     }
 
     /// Whether a record of the model with this plural is visible.
@@ -74,9 +68,7 @@ impl<'a> Sight<'a> {
 
     /// The visible record with an id.
     pub(super) fn get(&self, list: &str, id: &str) -> Option<&'a Value> {
-        self.store
-            .get(list, id)
-            .filter(|record| self.sees(list, record))
+        self.store.get(list, id).filter(|record| self.sees(list, record))
     }
 
     /// Whether a visible record may be changed: some project of it lets its user, or it belongs to none.

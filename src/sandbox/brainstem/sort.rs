@@ -52,11 +52,8 @@ pub(super) fn apply<'a>(
         let mut keys: Vec<Vec<Option<&Value>>> = vec![Vec::new()];
         for criterion in criteria {
             let values = criterion.path.values(store, record);
-            let values: Vec<Option<&Value>> = if values.is_empty() {
-                vec![None]
-            } else {
-                values.into_iter().map(Some).collect()
-            };
+            let values: Vec<Option<&Value>> =
+                if values.is_empty() { vec![None] } else { values.into_iter().map(Some).collect() };
             keys = keys
                 .iter()
                 .flat_map(|key| {
@@ -86,11 +83,7 @@ impl Criterion {
             (Some(_), None) if knobs.nulls_first => Ordering::Greater,
             (Some(_), None) => Ordering::Less,
         };
-        if self.descending {
-            order.reverse()
-        } else {
-            order
-        }
+        if self.descending { order.reverse() } else { order }
     }
 
     fn compare_values(&self, left: &Value, right: &Value, collation: Collation) -> Ordering {

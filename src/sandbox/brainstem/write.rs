@@ -23,12 +23,7 @@ const REVERSED: &[(&str, &str, &str, &str)] = &[
     ("procedures", "subject", "subjects", "procedures"),
     ("subject_logs", "subject", "subjects", "subjectlogs"),
     ("actions", "subject", "subjects", "actions"),
-    (
-        "subject_state_changes",
-        "subject",
-        "subjects",
-        "subjectstatechanges",
-    ),
+    ("subject_state_changes", "subject", "subjects", "subjectstatechanges"),
 ];
 
 /// What is written, and by whom.
@@ -39,11 +34,7 @@ pub(super) struct Target {
     pub(super) model: &'static Model,
 }
 
-pub(super) fn create(
-    request: &Request,
-    store: &mut Store,
-    target: Target,
-) -> Result<Answer, Answer> {
+pub(super) fn create(request: &Request, store: &mut Store, target: Target) -> Result<Answer, Answer> {
     let model = target.model;
     let sight = Sight::new(store, target.viewer);
     let sent = validate::fields(&sight, store, model, &request.object()?, None)?;
@@ -84,12 +75,7 @@ pub(super) fn create(
     Ok(show(store, target, 201, &record))
 }
 
-pub(super) fn change(
-    request: &Request,
-    store: &mut Store,
-    target: Target,
-    id: &str,
-) -> Result<Answer, Answer> {
+pub(super) fn change(request: &Request, store: &mut Store, target: Target, id: &str) -> Result<Answer, Answer> {
     let model = target.model;
     let old = changeable(store, target, id)?;
     let sight = Sight::new(store, target.viewer);
@@ -115,11 +101,7 @@ pub(super) fn delete(store: &mut Store, target: Target, id: &str) -> Result<Answ
 }
 
 /// DELETE of a list with a body: `[{"id": …}, …]` or `{"ids": […]}`.
-pub(super) fn delete_many(
-    request: &Request,
-    store: &mut Store,
-    target: Target,
-) -> Result<Answer, Answer> {
+pub(super) fn delete_many(request: &Request, store: &mut Store, target: Target) -> Result<Answer, Answer> {
     let body = request.json()?;
     let ids: Vec<String> = match &body {
         Value::Array(items) => items.iter().filter_map(id_of).map(str::to_owned).collect(),
@@ -137,10 +119,9 @@ pub(super) fn delete_many(
 /// The record as stored, where it is visible and may be changed.
 fn changeable(store: &Store, target: Target, id: &str) -> Result<Value, Answer> {
     let sight = Sight::new(store, target.viewer);
-    let record = sight
-        .get(target.model.list, id)
-        .ok_or_else(Answer::not_found)?;
-    if !sight.may_change(target.model.list, record) {
+    let record = sight.get(target.model.list, id).ok_or_else(Answer::not_found)?;
+    // What everybody shares is changed by its curators only.
+    if target.model.approval || !sight.may_change(target.model.list, record) {
         return Err(Answer::forbidden());
     }
     Ok(record.clone())
@@ -196,15 +177,9 @@ fn erase(store: &mut Store, generation: Generation, model: &Model, id: &str) {
     };
     relate(store, model, Some(&record), None);
     for other in generation.models() {
-        for field in other
-            .fields
-            .iter()
-            .filter(|field| field.kind.related() == Some(model.list))
-        {
-            let pointing = store
-                .rows(other.list)
-                .iter()
-                .filter(|row| row[field.name] == id || holds(row.get(field.name), id));
+        for field in other.fields.iter().filter(|field| field.kind.related() == Some(model.list)) {
+            let pointing =
+                store.rows(other.list).iter().filter(|row| row[field.name] == id || holds(row.get(field.name), id));
             let pointing: Vec<String> = pointing.filter_map(id_of).map(str::to_owned).collect();
             for pointer in pointing {
                 let is_one = matches!(field.kind, Kind::One(_));

@@ -47,8 +47,7 @@ impl Logins {
 
     pub(super) fn login(&mut self, request: &Request, limit: Option<usize>) -> Answer {
         let now = Instant::now();
-        self.tries
-            .retain(|at| now.duration_since(*at) < LIMIT_WINDOW);
+        self.tries.retain(|at| now.duration_since(*at) < LIMIT_WINDOW);
         if limit.is_some_and(|limit| self.tries.len() >= limit) {
             let message = "Request was throttled. Expected available in 42 seconds.";
             return Answer::detail(429, message).with_header("retry-after", "42");
@@ -63,8 +62,7 @@ impl Logins {
                 return Answer::field_error(field, "This field is required.");
             }
         }
-        let known =
-            body["username"] == HAUT_AI_USERNAME || body["username"] == HAUT_AI_MFA_USERNAME;
+        let known = body["username"] == HAUT_AI_USERNAME || body["username"] == HAUT_AI_MFA_USERNAME;
         if !known || body["password"] != HAUT_AI_PASSWORD {
             let message = "No active account found with the given credentials";
             return Answer::detail(401, message);
@@ -103,10 +101,7 @@ impl Logins {
             return Answer::detail(401, "Token is invalid or expired");
         }
         let access = self.issue();
-        Answer::json(
-            200,
-            &json!({ "access_token": access, "token_access": access }),
-        )
+        Answer::json(200, &json!({ "access_token": access, "token_access": access }))
     }
 
     fn issue(&mut self) -> String {

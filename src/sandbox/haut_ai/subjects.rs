@@ -57,9 +57,7 @@ pub(super) fn answer(
 
 fn find<'a>(store: &'a Store, place: Place<'_>, id: &str) -> Option<&'a Value> {
     let id = Uuid::parse_str(id).ok()?.to_string();
-    store
-        .get("subjects", &id)
-        .filter(|subject| subject["dataset"]["id"] == place.dataset)
+    store.get("subjects", &id).filter(|subject| subject["dataset"]["id"] == place.dataset)
 }
 
 /// The id as stored, of a subject that is there.
@@ -71,9 +69,7 @@ fn canonical(store: &Store, place: Place<'_>, id: &str) -> Option<String> {
 fn list(request: &Request, knobs: &Knobs, store: &Store, place: Place<'_>) -> Answer {
     let pairs = request.pairs();
     let query = pairs.iter().rev().find(|(key, _)| key == "q");
-    let terms = query
-        .map(|(_, query)| search_terms(query))
-        .unwrap_or_default();
+    let terms = query.map(|(_, query)| search_terms(query)).unwrap_or_default();
     let found = store.rows("subjects").iter().filter(|subject| {
         let name = subject["name"].as_str().unwrap_or("").to_lowercase();
         subject["dataset"]["id"] == place.dataset && terms.iter().all(|term| name.contains(term))
@@ -86,11 +82,8 @@ fn search_terms(query: &str) -> Vec<String> {
     let mut terms = Vec::new();
     let mut rest = query.trim_start();
     while let Some(first) = rest.chars().next() {
-        let quoted = matches!(first, '"' | '\'')
-            .then(|| rest[1..].split_once(first))
-            .flatten();
-        let (term, after) =
-            quoted.unwrap_or_else(|| rest.split_once(char::is_whitespace).unwrap_or((rest, "")));
+        let quoted = matches!(first, '"' | '\'').then(|| rest[1..].split_once(first)).flatten();
+        let (term, after) = quoted.unwrap_or_else(|| rest.split_once(char::is_whitespace).unwrap_or((rest, "")));
         if !term.is_empty() {
             terms.push(term.to_lowercase());
         }
@@ -100,21 +93,13 @@ fn search_terms(query: &str) -> Vec<String> {
 }
 
 fn create(request: &Request, store: &mut Store, place: Place<'_>) -> Answer {
-    let fields = match request
-        .object()
-        .and_then(|body| validate(store, &body, true))
-    {
+    let fields = match request.object().and_then(|body| validate(store, &body, true)) {
         Ok(fields) => fields,
         Err(refusal) => return refusal,
     };
     let field = |name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
-    let dataset = store
-        .get("datasets", place.dataset)
-        .cloned()
-        .unwrap_or_default();
-    let company = dataset["company_id"]
-        .as_str()
-        .and_then(|id| store.get("companies", id));
+    let dataset = store.get("datasets", place.dataset).cloned().unwrap_or_default();
+    let company = dataset["company_id"].as_str().and_then(|id| store.get("companies", id));
     let company = company.cloned().unwrap_or_default();
     let subject = json!({
         "name": field("name"),
@@ -136,10 +121,7 @@ fn change(request: &Request, store: &mut Store, place: Place<'_>, id: &str) -> A
     let Some(id) = canonical(store, place, id) else {
         return Answer::not_found();
     };
-    let fields = match request
-        .object()
-        .and_then(|body| validate(store, &body, false))
-    {
+    let fields = match request.object().and_then(|body| validate(store, &body, false)) {
         Ok(fields) => fields,
         Err(refusal) => return refusal,
     };
@@ -187,11 +169,7 @@ fn delete_many(request: &Request, store: &mut Store, place: Place<'_>) -> Answer
 }
 
 /// The writable fields as they will be stored, or what is wrong with each.
-fn validate(
-    store: &Store,
-    body: &Map<String, Value>,
-    creating: bool,
-) -> Result<Map<String, Value>, Answer> {
+fn validate(store: &Store, body: &Map<String, Value>, creating: bool) -> Result<Map<String, Value>, Answer> {
     let checks = [
         ("name", name as fn(&Store, &Value) -> Result<Value, String>),
         ("birth_date", birth_date),
@@ -210,11 +188,7 @@ fn validate(
             None => {}
         }
     }
-    if errors.is_empty() {
-        Ok(fields)
-    } else {
-        Err(Answer::json(400, &Value::Object(errors)))
-    }
+    if errors.is_empty() { Ok(fields) } else { Err(Answer::json(400, &Value::Object(errors))) }
 }
 
 fn name(_: &Store, value: &Value) -> Result<Value, String> {
@@ -228,9 +202,7 @@ fn name(_: &Store, value: &Value) -> Result<Value, String> {
         return Err("This field may not be blank.".to_owned());
     }
     if name.chars().count() > NAME_LENGTH {
-        return Err(format!(
-            "Ensure this field has no more than {NAME_LENGTH} characters."
-        ));
+        return Err(format!("Ensure this field has no more than {NAME_LENGTH} characters."));
     }
     Ok(Value::String(name))
 }
@@ -259,6 +231,5 @@ fn biological_sex(store: &Store, value: &Value) -> Result<Value, String> {
     };
     let id = Uuid::parse_str(given).map_err(|_| format!("“{given}” is not a valid UUID."))?;
     let sex = store.get("biological_sexes", &id.to_string());
-    sex.cloned()
-        .ok_or_else(|| format!("Invalid pk \"{given}\" - object does not exist."))
+    sex.cloned().ok_or_else(|| format!("Invalid pk \"{given}\" - object does not exist."))
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{
     super::store::{Store, texts},
-    Dice, SUBJECT_WITH_130_PROCEDURES, SUBJECT_WITH_PARENTS, SUBJECT_WITH_UNICODE_NAME,
-    SUBJECT_WITHOUT_PROCEDURES, add_to, awkward, documents, id,
+    Dice, SUBJECT_WITH_130_PROCEDURES, SUBJECT_WITH_PARENTS, SUBJECT_WITH_UNICODE_NAME, SUBJECT_WITHOUT_PROCEDURES,
+    add_to, awkward, documents, id,
     shelves::{brain_region, license, project, projects, strain, supplier},
 };
 
@@ -23,15 +23,7 @@ const ORDINARY_FROM: usize = 7;
 
 const FIRST_DAY: Date = date(2019, 1, 1);
 const PREFIXES: &[&str] = &["WT", "KO", "PV-Cre", "R", "Thy1", "MS"];
-const STATUSES: &[&str] = &[
-    "active",
-    "active",
-    "deceased",
-    "inactive",
-    "planned",
-    "transferred",
-    "unknown",
-];
+const STATUSES: &[&str] = &["active", "active", "deceased", "inactive", "planned", "transferred", "unknown"];
 const PROCEDURES: &[&str] = &[
     "Craniotomy",
     "SiliconProbeImplant",
@@ -42,13 +34,7 @@ const PROCEDURES: &[&str] = &[
     "PerfusionFixation",
     "Anesthesia",
 ];
-const LOGS: &[&str] = &[
-    "Weighing",
-    "WaterDeprivation",
-    "FoodDeprivation",
-    "Housing",
-    "Handling",
-];
+const LOGS: &[&str] = &["Weighing", "WaterDeprivation", "FoodDeprivation", "Housing", "Handling"];
 
 pub(super) fn fill(store: &mut Store) {
     store.extend("projects", projects());
@@ -72,15 +58,12 @@ fn subject_id(number: usize) -> String {
 }
 
 fn add_subject(store: &mut Store, number: usize) {
-    let documented = documents::current_subjects().into_iter().nth(number);
+    let documented = documents::current_subject(number);
     let is_documented = documented.is_some();
     let mut subject = documented.unwrap_or_else(|| made_up(number));
     if is_documented {
         for procedure in texts(subject.get("procedures")) {
-            store.push(
-                "procedures",
-                procedure_record(number, procedure, &subject["id"]),
-            );
+            store.push("procedures", procedure_record(number, procedure, &subject["id"]));
         }
         for log in texts(subject.get("subjectlogs")) {
             store.push("subject_logs", log_record(number, log, &subject["id"]));
@@ -112,11 +95,7 @@ fn made_up(number: usize) -> Value {
         }
     }
     let breeding = (number == WITH_PARENTS || dice.once_in(4)).then(|| {
-        let breeding = if number == WITH_PARENTS {
-            0
-        } else {
-            dice.below(BREEDINGS)
-        };
+        let breeding = if number == WITH_PARENTS { 0 } else { dice.below(BREEDINGS) };
         id("breeding", breeding)
     });
     json!({
@@ -183,18 +162,12 @@ fn add_history(store: &mut Store, number: usize, subject: &mut Value) {
     };
     for count in 0..procedures {
         let procedure = id("procedure", number * 1000 + count);
-        store.push(
-            "procedures",
-            procedure_record(number * 1000 + count, &procedure, &subject["id"]),
-        );
+        store.push("procedures", procedure_record(number * 1000 + count, &procedure, &subject["id"]));
         add_to(subject, "procedures", &procedure);
     }
     for count in 0..logs {
         let log = id("subject log", number * 1000 + count);
-        store.push(
-            "subject_logs",
-            log_record(number * 1000 + count, &log, &subject["id"]),
-        );
+        store.push("subject_logs", log_record(number * 1000 + count, &log, &subject["id"]));
         add_to(subject, "subjectlogs", &log);
     }
 }
@@ -283,9 +256,7 @@ fn breeding(number: usize) -> Value {
 
 fn add_cohort(store: &mut Store, number: usize) {
     let (cohort, project) = (id("cohort", number), project(number));
-    let members = store
-        .get("projects", &project)
-        .map(|project| project["subjects"].clone());
+    let members = store.get("projects", &project).map(|project| project["subjects"].clone());
     let mut members = members.unwrap_or_else(|| json!([]));
     if let Some(members) = members.as_array_mut() {
         members.truncate(number * 5);

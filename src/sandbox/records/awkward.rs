@@ -31,9 +31,12 @@ const NAMES: &[&str] = &[
     "1234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890",
 ];
 
+/// How many subjects have a field like nobody else.
+const ODDITIES: usize = 22;
+
 /// Fields that one subject each has like nobody else, counted from the last of [`NAMES`].
-fn oddities() -> Vec<Value> {
-    vec![
+fn oddities() -> [Value; ODDITIES] {
+    [
         json!({ "birth_date": "1900-02-28" }),
         json!({ "birth_date": "9999-12-31", "death_date": "9999-12-31" }),
         json!({ "birth_date": "0001-01-01" }),
@@ -60,16 +63,7 @@ fn oddities() -> Vec<Value> {
 }
 
 /// Fields that older records lack.
-const LATER: &[&str] = &[
-    "licenses",
-    "genotype",
-    "breeding",
-    "status",
-    "links",
-    "supplier",
-    "tags",
-    "extra_fields",
-];
+const LATER: &[&str] = &["licenses", "genotype", "breeding", "status", "links", "supplier", "tags", "extra_fields"];
 
 /// Makes the subject with a number odd, if it is one of those. Numbers below `from` are odd by themselves.
 pub(super) fn spoil(number: usize, from: usize, subject: &mut Value) {
@@ -87,16 +81,14 @@ pub(super) fn spoil(number: usize, from: usize, subject: &mut Value) {
         subject["name"] = json!(name);
         return;
     }
-    let oddities = oddities();
-    match (odd - NAMES.len()).checked_sub(oddities.len()) {
-        None => merge(subject, &oddities[odd - NAMES.len()]),
+    let odd = odd - NAMES.len();
+    if odd < ODDITIES {
+        merge(subject, &oddities()[odd]);
+    } else if number.is_multiple_of(17)
+        && let Some(fields) = subject.as_object_mut()
+    {
         // Every so often a record is so old that it lacks what came later.
-        Some(_) if number.is_multiple_of(17) => {
-            if let Some(fields) = subject.as_object_mut() {
-                fields.retain(|name, _| !LATER.contains(&name.as_str()));
-            }
-        }
-        Some(_) => {}
+        fields.retain(|name, _| !LATER.contains(&name.as_str()));
     }
 }
 

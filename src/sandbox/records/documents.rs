@@ -58,30 +58,32 @@ pub(super) fn legacy_subjects() -> [Value; 3] {
     ]
 }
 
-/// The same subjects in the fields of today's documentation.
-pub(super) fn current_subjects() -> [Value; 3] {
-    legacy_subjects().map(|legacy| {
-        let name = &legacy["name"];
-        let is_second = name == "subject2";
-        json!({
-            "id": legacy["id"],
-            "name": name,
-            "description": legacy["description"],
-            "projects": legacy["projects"],
-            "strain": legacy["strain"],
-            "sex": legacy["sex"],
-            "genetic_line": "",
-            "subject_identifier": if name == "NewSubject" { "WF-123" } else { "" },
-            "supplier": null,
-            "birth_date": legacy["birth_date"],
-            "death_date": null,
-            "extra_fields": if name == "NewSubject" { legacy["extra_fields"].clone() } else { json!({}) },
-            "procedures": legacy["actions"],
-            "subjectlogs": legacy["subjectstatechanges"],
-            "tags": legacy["tags"],
-            "name_used_in_storage": if is_second { json!("subject2_local") } else { Value::Null },
-        })
-    })
+/// One of the same subjects in the fields of today's documentation.
+pub(super) fn current_subject(number: usize) -> Option<Value> {
+    if number > 2 {
+        return None;
+    }
+    let legacy = legacy_subjects().into_iter().nth(number)?;
+    let is_new = legacy["name"] == "NewSubject";
+    let is_second = legacy["name"] == "subject2";
+    Some(json!({
+        "id": legacy["id"],
+        "name": legacy["name"],
+        "description": legacy["description"],
+        "projects": legacy["projects"],
+        "strain": legacy["strain"],
+        "sex": legacy["sex"],
+        "genetic_line": "",
+        "subject_identifier": if is_new { "WF-123" } else { "" },
+        "supplier": null,
+        "birth_date": legacy["birth_date"],
+        "death_date": null,
+        "extra_fields": if is_new { legacy["extra_fields"].clone() } else { json!({}) },
+        "procedures": legacy["actions"],
+        "subjectlogs": legacy["subjectstatechanges"],
+        "tags": legacy["tags"],
+        "name_used_in_storage": if is_second { json!("subject2_local") } else { Value::Null },
+    }))
 }
 
 /// The one subject that Haut.AI's documentation prints.

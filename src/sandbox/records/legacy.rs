@@ -8,23 +8,9 @@ use super::{
 };
 
 /// Models that were the same then.
-const KEPT: &[&str] = &[
-    "projects",
-    "breedings",
-    "cohorts",
-    "strains",
-    "species",
-    "brain_regions",
-    "suppliers",
-    "licenses",
-];
-const STATE_CHANGES: &[&str] = &[
-    "Death",
-    "Slice",
-    "PerfusionFixation",
-    "Craniotomy",
-    "BrainLesion",
-];
+const KEPT: &[&str] =
+    &["projects", "breedings", "cohorts", "strains", "species", "brain_regions", "suppliers", "licenses"];
+const STATE_CHANGES: &[&str] = &["Death", "Slice", "PerfusionFixation", "Craniotomy", "BrainLesion"];
 
 pub(super) fn convert(current: &Store) -> Store {
     let mut legacy = Store::default();
@@ -33,37 +19,25 @@ pub(super) fn convert(current: &Store) -> Store {
     }
     let documented = documents::legacy_subjects();
     for (number, subject) in current.rows("subjects").iter().enumerate() {
-        let as_printed = documented
-            .iter()
-            .find(|printed| printed["id"] == subject["id"]);
-        let converted = as_printed
-            .cloned()
-            .unwrap_or_else(|| convert_subject(current, number, subject));
+        let as_printed = documented.iter().find(|printed| printed["id"] == subject["id"]);
+        let converted = as_printed.cloned().unwrap_or_else(|| convert_subject(current, number, subject));
         legacy.push("subjects", converted);
     }
     legacy.extend("actions", current.rows("procedures").iter().map(action));
     let changes = current.rows("subject_logs").iter().enumerate();
-    legacy.extend(
-        "subject_state_changes",
-        changes.map(|(number, log)| state_change(number, log)),
-    );
+    legacy.extend("subject_state_changes", changes.map(|(number, log)| state_change(number, log)));
     legacy
 }
 
 fn convert_subject(current: &Store, number: usize, subject: &Value) -> Value {
-    let supplier = subject["supplier"]
-        .as_str()
-        .and_then(|id| current.get("suppliers", id));
+    let supplier = subject["supplier"].as_str().and_then(|id| current.get("suppliers", id));
     let mut converted = Map::new();
     for (name, value) in subject.as_object().into_iter().flatten() {
         let (name, value) = match name.as_str() {
             "licenses" | "genotype" | "breeding" | "status" | "links" => continue,
             "procedures" => ("actions", value.clone()),
             "subjectlogs" => ("subjectstatechanges", value.clone()),
-            "supplier" => (
-                "source",
-                supplier.map_or_else(|| json!(""), |supplier| supplier["name"].clone()),
-            ),
+            "supplier" => ("source", supplier.map_or_else(|| json!(""), |supplier| supplier["name"].clone())),
             "name_used_in_storage" => ("name_used_in_repository", value.clone()),
             "extra_fields" => ("extra_fields", extra_fields(number, value)),
             name => (name, value.clone()),
@@ -76,10 +50,9 @@ fn convert_subject(current: &Store, number: usize, subject: &Value) -> Value {
 /// A list of names and values, an object or nothing.
 fn extra_fields(number: usize, value: &Value) -> Value {
     match value {
-        Value::Object(fields) if number.is_multiple_of(2) => fields
-            .iter()
-            .map(|(name, value)| json!({ "name": name, "value": value }))
-            .collect(),
+        Value::Object(fields) if number.is_multiple_of(2) => {
+            fields.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
+        }
         value => value.clone(),
     }
 }
@@ -103,9 +76,7 @@ fn action(procedure: &Value) -> Value {
 fn state_change(number: usize, log: &Value) -> Value {
     let mut dice = Dice::new("state change", number);
     let entry = &log["entries"][0];
-    let date_time = entry
-        .get("date_time")
-        .or_else(|| entry.get("start_date_time"));
+    let date_time = entry.get("date_time").or_else(|| entry.get("start_date_time"));
     json!({
         "id": id_of(log),
         "type": dice.pick(STATE_CHANGES),

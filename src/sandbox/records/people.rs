@@ -4,17 +4,11 @@ use jiff::civil::date;
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        COMPANY_ID, DATASET_IDS, FOREIGN_COMPANY_ID, FOREIGN_DATASET_ID, Records, store::Store,
-    },
+    super::{COMPANY_ID, DATASET_IDS, FOREIGN_COMPANY_ID, FOREIGN_DATASET_ID, Records, store::Store},
     Dice, documents, id,
 };
 
-const DATASETS: [(&str, usize); 3] = [
-    ("Spring study – cheeks & forehead", 180),
-    ("text", 37),
-    ("Empty", 0),
-];
+const DATASETS: [(&str, usize); 3] = [("Spring study – cheeks & forehead", 180), ("text", 37), ("Empty", 0)];
 
 const GIVEN: &[&str] = &[
     "Anna",
@@ -100,20 +94,11 @@ pub(super) fn store(records: Records) -> Store {
     let mut store = Store::default();
     store.extend(
         "companies",
-        [
-            json!({ "id": COMPANY_ID, "name": "text" }),
-            json!({ "id": FOREIGN_COMPANY_ID, "name": "Somebody else" }),
-        ],
+        [json!({ "id": COMPANY_ID, "name": "text" }), json!({ "id": FOREIGN_COMPANY_ID, "name": "Somebody else" })],
     );
     store.extend("biological_sexes", sexes());
-    store.extend(
-        "image_types",
-        [json!({ "id": 10, "name": "Front", "tech_name": "front_image" })],
-    );
-    store.extend(
-        "algorithms",
-        [json!({ "id": 3, "name": "Redness", "tech_name": "redness", "version": "1.0" })],
-    );
+    store.extend("image_types", [json!({ "id": 10, "name": "Front", "tech_name": "front_image" })]);
+    store.extend("algorithms", [json!({ "id": 3, "name": "Redness", "tech_name": "redness", "version": "1.0" })]);
     let datasets = match records {
         Records::Full => DATASETS.len(),
         Records::Empty => 1,

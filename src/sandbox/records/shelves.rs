@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    super::store::Store, MAIN_EMAIL, OTHER_EMAIL, PROJECT_WITHOUT_SUBJECTS, READ_ONLY_PROJECT,
-    documents, id,
-};
+use super::{super::store::Store, MAIN_EMAIL, OTHER_EMAIL, PROJECT_WITHOUT_SUBJECTS, READ_ONLY_PROJECT, documents, id};
 
 /// Name, description and rrid: some have the Latin name first, some the common one.
 const SPECIES: &[(&str, &str, &str)] = &[
@@ -58,34 +55,10 @@ const SUPPLIERS: &[(&str, &str, &str)] = &[
 ];
 
 const LICENSES: &[(&str, &str, &str, Option<&str>, bool)] = &[
-    (
-        "Category A",
-        "Animal experiments",
-        "Denmark",
-        Some("2027-12-31"),
-        true,
-    ),
-    (
-        "FELASA B",
-        "Animal experiments",
-        "Germany",
-        Some("2024-02-29"),
-        true,
-    ),
-    (
-        "Personal licence PIL",
-        "Animal experiments",
-        "United Kingdom",
-        None,
-        false,
-    ),
-    (
-        "IACUC 2021-0042",
-        "Protocol",
-        "United States",
-        Some("9999-12-31"),
-        true,
-    ),
+    ("Category A", "Animal experiments", "Denmark", Some("2027-12-31"), true),
+    ("FELASA B", "Animal experiments", "Germany", Some("2024-02-29"), true),
+    ("Personal licence PIL", "Animal experiments", "United Kingdom", None, false),
+    ("IACUC 2021-0042", "Protocol", "United States", Some("9999-12-31"), true),
     ("", "", "", None, false),
 ];
 
@@ -154,31 +127,31 @@ pub(super) fn fill(store: &mut Store) {
     let species_id = |number| id("species", number);
     store.extend(
         "species",
-        SPECIES
-            .iter()
-            .enumerate()
-            .map(|(number, (name, description, rrid))| {
-                json!({
-                    "id": species_id(number),
-                    "name": name,
-                    "description": description,
-                    "rrid": rrid,
-                    "rrid_url": "",
-                    "external_identifiers": null,
-                })
-            }),
+        SPECIES.iter().enumerate().map(|(number, (name, description, rrid))| {
+            json!({
+                "id": species_id(number),
+                "name": name,
+                "description": description,
+                "rrid": rrid,
+                "rrid_url": "",
+                "external_identifiers": null,
+            })
+        }),
     );
-    store.extend("strains", STRAINS.iter().enumerate().map(|(number, (name, species, rrid))| {
-        json!({
-            "id": strain(number),
-            "name": name,
-            "description": "",
-            "species": species.map(species_id),
-            "rrid": rrid,
-            "rrid_url": if rrid.is_empty() { "" } else { "https://scicrunch.org/resolver/" },
-            "external_identifiers": {},
-        })
-    }));
+    store.extend(
+        "strains",
+        STRAINS.iter().enumerate().map(|(number, (name, species, rrid))| {
+            json!({
+                "id": strain(number),
+                "name": name,
+                "description": "",
+                "species": species.map(species_id),
+                "rrid": rrid,
+                "rrid_url": if rrid.is_empty() { "" } else { "https://scicrunch.org/resolver/" },
+                "external_identifiers": {},
+            })
+        }),
+    );
     store.extend("brain_regions", BRAIN_REGIONS.iter().enumerate().map(|(number, (name, acronym))| {
         json!({ "id": brain_region(number), "name": name, "description": "", "acronym": acronym })
     }));

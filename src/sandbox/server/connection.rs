@@ -72,11 +72,7 @@ pub(super) struct Accepting {
 
 impl Accepting {
     pub(super) fn new(listener: TcpListener, inner: Arc<Inner>) -> Self {
-        Self {
-            listener,
-            inner,
-            accepted: 0,
-        }
+        Self { listener, inner, accepted: 0 }
     }
 }
 
@@ -93,17 +89,9 @@ impl Listener for Accepting {
         };
         tcp.set_nodelay(true).ok();
         self.accepted += 1;
-        let connection = Arc::new(Connection {
-            number: self.accepted,
-            busy: AtomicBool::new(false),
-            reset: AtomicBool::new(false),
-        });
-        let stream = Stream {
-            tcp,
-            connection,
-            inner: Arc::clone(&self.inner),
-            idle: None,
-        };
+        let connection =
+            Arc::new(Connection { number: self.accepted, busy: AtomicBool::new(false), reset: AtomicBool::new(false) });
+        let stream = Stream { tcp, connection, inner: Arc::clone(&self.inner), idle: None };
         (stream, address)
     }
 
@@ -133,11 +121,7 @@ pub(super) struct Stream {
 impl Stream {
     fn close_idle_after(&self) -> Option<Duration> {
         let busy = self.connection.busy.load(Ordering::Acquire);
-        if busy {
-            None
-        } else {
-            self.inner.knobs().close_idle_after
-        }
+        if busy { None } else { self.inner.knobs().close_idle_after }
     }
 
     fn check(&self) -> io::Result<()> {
@@ -149,11 +133,7 @@ impl Stream {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if let Poll::Ready(read) = Pin::new(&mut this.tcp).poll_read(context, buffer) {
             this.idle = None;
@@ -171,13 +151,11 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
-        Pin::new(&mut self.get_mut().tcp).poll_write(context, bytes)
+        let written = ready!(Pin::new(&mut self.get_mut().tcp).poll_write(context, bytes));
+        read_again(context);
+        Poll::Ready(written)
     }
 
     fn poll_write_vectored(
@@ -186,7 +164,9 @@ impl AsyncWrite for Stream {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.check()?;
-        Pin::new(&mut self.get_mut().tcp).poll_write_vectored(context, bytes)
+        let written = ready!(Pin::new(&mut self.get_mut().tcp).poll_write_vectored(context, bytes));
+        read_again(context);
+        Poll::Ready(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -200,4 +180,9 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().tcp).poll_shutdown(context)
     }
+}
+
+/// The server does not read again by itself after an answer if a read was pending before it, but idle time starts there.
+fn read_again(context: &Context<'_>) {
+    context.waker().wake_by_ref();
 }

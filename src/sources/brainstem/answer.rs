@@ -17,8 +17,8 @@ use crate::{
 /// A list's answer, read.
 pub(super) struct List<T> {
     pub(super) listed: Listed<T>,
-    /// The page size that the server says it used.
-    pub(super) per_page: Option<u64>,
+    /// The page size that a server says it used which numbers its pages; `None`: it does not.
+    pub(super) page_size: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -50,12 +50,9 @@ pub(super) fn list<T: Model>(
     let meta: Meta = envelope.get("meta").and_then(|raw| record(raw.get()).ok()).unwrap_or_default();
     let count = envelope.get("count").and_then(|raw| serde_json::from_str::<Whole>(raw.get()).ok()).unwrap_or_default();
     let total = [count, meta.count, meta.total_results].into_iter().find_map(natural);
-    let per_page = natural(meta.per_page).filter(|size| *size > 0);
     // A server that names its page used that, and ignored limit and offset.
-    let start = match (natural(meta.page), per_page) {
-        (Some(page), Some(size)) => page.saturating_sub(1).saturating_mul(size),
-        _ => offset,
-    };
+    let numbered = natural(meta.page).zip(natural(meta.per_page)).filter(|(_, size)| *size > 0);
+    let start = numbered.map_or(offset, |(page, size)| page.saturating_sub(1).saturating_mul(size));
     let end = start + items.len() as u64;
     let follows = match (total, envelope.get("next")) {
         _ if items.is_empty() => Some(false),
@@ -63,7 +60,10 @@ pub(super) fn list<T: Model>(
         (None, Some(next)) => Some(next.get() != "null"),
         (None, None) => (end < start + limit).then_some(false),
     };
-    Ok(List { listed: Listed { page: Page { start, items, total, follows }, related }, per_page })
+    Ok(List {
+        listed: Listed { page: Page { start, items, total, follows }, related },
+        page_size: numbered.map(|(_, size)| size),
+    })
 }
 
 /// Reads the answer for one record: wrapped in its singular, or bare.
