@@ -305,7 +305,7 @@ async fn every_subject_reads_as_it_is_stored() {
 
 #[tokio::test]
 async fn every_subject_of_an_older_server_reads_as_it_is_stored() {
-    let app = TestApp::builder().legacy().set("BRAINSTEM_AUTH_SCHEME", "Token").without_haut_ai().build().await;
+    let app = TestApp::builder().legacy().without_haut_ai().build().await;
     let got = all_subjects(&app, SUBJECT).await;
     let laboratory = Laboratory::of(app.brainstem(), true);
     let animals = animals(app.brainstem());

@@ -4,6 +4,7 @@
 mod config;
 mod fields;
 mod http;
+mod input;
 mod nodes;
 mod playground;
 mod process;

@@ -335,7 +335,7 @@ async fn every_record_reads_as_it_is_stored() {
 
 #[tokio::test]
 async fn every_record_of_an_older_server_reads_as_it_is_stored() {
-    let app = TestApp::builder().legacy().set("BRAINSTEM_AUTH_SCHEME", "Token").without_haut_ai().build().await;
+    let app = TestApp::builder().legacy().without_haut_ai().build().await;
     check(&app, &LEGACY).await;
     // What this generation has no address for is not there, and nothing is asked.
     app.clear_logs();
