@@ -11,6 +11,7 @@ mod process;
 mod relations;
 mod sandbox;
 mod schema;
+mod scope;
 mod sdl;
 mod util;
 mod walk;
