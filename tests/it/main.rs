@@ -13,5 +13,6 @@ mod sandbox;
 mod schema;
 mod scope;
 mod sdl;
+mod seeds;
 mod util;
 mod walk;
