@@ -3,7 +3,7 @@
 //! Knows positions and sources, neither GraphQL nor the text of a cursor. A source that fails is reported beside what the
 //! other gave; its own records are left for later.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use crate::{
     cache::{CachedBrainStem, CachedHautAi, Sources},
@@ -62,7 +62,21 @@ impl Walk<'_> {
         // What a source left for later is more; where the page ended with a list, only a look behind it tells.
         page.has_more =
             page.has_more || !page.failures.is_empty() || self.has_more(page.position).await.unwrap_or(true);
+        if page.subjects.is_empty() && page.unreadable.is_empty() {
+            // Passing over what has ended is no progress: the caller's cursor stays as it is.
+            page.position = position;
+        }
         page
+    }
+
+    /// The time that Haut.AI may take. BrainSTEM is read behind it: a source that does not answer must leave the other
+    /// one enough to be read.
+    fn time_for_datasets(&self, position: SubjectPosition) -> Deadline {
+        if position.brainstem == BrainStemPosition::Done {
+            return self.deadline;
+        }
+        let now = Instant::now();
+        Deadline(now + self.deadline.0.saturating_duration_since(now) / 2)
     }
 
     /// How many subjects the selected sources have; `None` where one of them does not count.
@@ -107,7 +121,8 @@ impl Walk<'_> {
         if page.position.haut_ai == DatasetPosition::Done {
             return Ok(());
         }
-        let datasets = self.deadline.bound(Source::HautAi, source.dataset_ids(credential)).await?;
+        let deadline = self.time_for_datasets(page.position);
+        let datasets = deadline.bound(Source::HautAi, source.dataset_ids(credential)).await?;
         let (mut index, mut offset) = resume(page.position.haut_ai, &datasets);
         while let Some(dataset) = datasets.get(index) {
             let left = count - page.subjects.len() as u64;
@@ -115,7 +130,7 @@ impl Walk<'_> {
                 break;
             }
             let window = source.window(credential, *dataset, offset, left);
-            let window = self.deadline.bound(Source::HautAi, window).await?;
+            let window = deadline.bound(Source::HautAi, window).await?;
             offset = window.end;
             let follows = window.follows != Some(false);
             page.take(Source::HautAi, window, |position, behind| position.haut_ai = at(index, *dataset, behind));

@@ -54,8 +54,7 @@ pub(super) async fn merged(
     let edge = |(behind, subject)| Edge { cursor: cursor::encode(list, &behind), node: Subject(subject) };
     let edges: Vec<_> = walked.subjects.into_iter().map(edge).collect();
     let moved = walked.position != position.unwrap_or(SubjectPosition::START);
-    // At the end of everything an empty page stays where it is, so that what is added later follows.
-    let end = if moved && walked.has_more { Some(cursor::encode(list, &walked.position)) } else { paging.after.clone() };
+    let end = if moved { Some(cursor::encode(list, &walked.position)) } else { paging.after.clone() };
     let page = PageInfo::new(&edges, paging.after.as_ref(), walked.has_more, end);
     Ok(Connection { edges, page, total: Total::Subjects(selected) })
 }
