@@ -6,6 +6,7 @@ mod fields;
 mod http;
 mod input;
 mod nodes;
+mod partial;
 mod playground;
 mod process;
 mod relations;
