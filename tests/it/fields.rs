@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{Timestamp, Unit, civil::Date};
 use serde_json::{Map, Value, json};
-use subject_gateway::sandbox::{COMPANY_ID, Upstream};
+use subject_gateway::sandbox::{COMPANY_ID, DATASET_IDS, Dictionary, Upstream};
 
 use crate::{
     util::TestApp,
@@ -311,4 +311,44 @@ async fn every_subject_of_an_older_server_reads_as_it_is_stored() {
     let animals = animals(app.brainstem());
     let expected: Vec<_> = animals.iter().map(|record| laboratory.animal(record)).collect();
     assert_same(got, &expected);
+}
+
+/// A code that the dictionary does not know is no missing value.
+#[tokio::test]
+async fn sexes_in_other_shapes() {
+    const QUERY: &str = "query($id: ID!) { subject(by: {hautAi: {subjectId: $id}}) { sex biologicalSex { name } \
+        hautAi { rawSex } } }";
+    let app = TestApp::builder().empty().set("CACHE_FRESH_MS", "0").build().await;
+    let male = app.haut_ai().records("biological_sexes")[1].clone();
+    let stranger = "00000000-0000-4000-8000-0000000000ff";
+    let cases = [
+        (male["id"].clone(), json!("MALE"), json!("Male"), male["id"].clone()),
+        (json!({"id": male["id"]}), json!("MALE"), json!("Male"), male["id"].clone()),
+        (json!({"id": male["id"], "name": "Man"}), json!("MALE"), json!("Man"), json!("Man")),
+        (json!(stranger), json!("UNKNOWN"), Value::Null, json!(stranger)),
+        (json!("female"), json!("UNKNOWN"), Value::Null, json!("female")),
+        (json!(7), json!("UNKNOWN"), Value::Null, json!("7")),
+        (json!(""), Value::Null, Value::Null, Value::Null),
+        (Value::Null, Value::Null, Value::Null, Value::Null),
+    ];
+    for (at, (sex, ..)) in cases.iter().enumerate() {
+        let id = format!("00000000-0000-4000-8000-00000000000{at}");
+        let person = json!({"id": id, "name": "p", "biological_sex": sex, "dataset": {"id": DATASET_IDS[0]}});
+        app.haut_ai().insert("subjects", person);
+    }
+    for (at, (given, sex, name, raw)) in cases.iter().enumerate() {
+        let id = format!("00000000-0000-4000-8000-00000000000{at}");
+        let answer = app.query_with(QUERY, json!({"id": id})).await;
+        let got = &answer.data()["subject"];
+        assert_eq!((&got["sex"], &got["hautAi"]["rawSex"]), (sex, raw), "{given}");
+        assert_eq!(got["biologicalSex"].get("name").unwrap_or(&Value::Null), name, "{given}");
+    }
+    // Without a dictionary a bare id is as good as unknown.
+    let app = TestApp::builder().empty().build().await;
+    app.haut_ai().set_knobs(|knobs| knobs.dictionary = Dictionary::Missing);
+    let person = json!({"id": stranger, "name": "p", "biological_sex": male["id"], "dataset": {"id": DATASET_IDS[0]}});
+    app.haut_ai().insert("subjects", person);
+    let answer = app.query_with(QUERY, json!({"id": stranger})).await;
+    let expected = json!({"sex": "UNKNOWN", "biologicalSex": null, "hautAi": {"rawSex": male["id"]}});
+    assert_eq!(answer.data()["subject"], expected);
 }
