@@ -3,6 +3,7 @@
 
 mod config;
 mod fields;
+mod flavours;
 mod http;
 mod input;
 mod nodes;
