@@ -12,6 +12,8 @@ use crate::domain::Source;
 pub mod brainstem;
 mod client;
 pub mod haut_ai;
+#[cfg(test)]
+mod odd;
 pub mod paging;
 mod wire;
 
@@ -106,7 +108,7 @@ impl Traffic {
     fn record(&self, outcome: &Result<client::Answer, SourceError>, took: Duration) {
         let fault = match outcome {
             Ok(answer) => match answer.status.as_u16() {
-                401 | 403 | 429 | 500..=599 => Some(Fault::Status(answer.status.as_u16())),
+                300..=399 | 401 | 403 | 429 | 500..=599 => Some(Fault::Status(answer.status.as_u16())),
                 _ => None,
             },
             Err(error) => Some(error.fault.clone()),

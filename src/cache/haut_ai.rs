@@ -1,7 +1,7 @@
 //! Haut.AI's records and pages, kept.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,8 +14,8 @@ use crate::{
         subject::SexReference,
     },
     sources::{
-        CredentialId, SourceError,
-        haut_ai::{Detail, HautAi},
+        CredentialId, Fault, SourceError,
+        haut_ai::{Detail, HautAi, SAME_AGAIN},
         paging::{MAX_PAGE, Page, Weighed, Window, window},
     },
 };
@@ -189,9 +189,12 @@ impl Search {
     /// Reads the dataset page by page until all are found, it ends, or `worth(pages left, subjects missing)` says no.
     async fn list(&mut self, worth: impl Fn(u64, u64) -> bool) -> Result<(), SourceError> {
         let mut at = 0;
+        let mut seen = HashSet::new();
         loop {
             let window = self.shared.window(self.credential, self.dataset, at, MAX_PAGE).await?;
+            let before = seen.len();
             for (_, subject) in window.items {
+                seen.insert(subject.record.id);
                 if let Some(position) = self.missing.iter().position(|id| SubjectId::HautAi(*id) == subject.record.id) {
                     let id = self.missing.swap_remove(position);
                     self.found.insert(subject_key(self.credential, id), Ok(Some(subject)));
@@ -201,6 +204,9 @@ impl Search {
             let left = window.total.map_or(u64::MAX, |total| total.saturating_sub(at)).div_ceil(MAX_PAGE);
             if self.missing.is_empty() || window.follows == Some(false) || !worth(left, self.missing.len() as u64) {
                 return Ok(());
+            }
+            if seen.len() == before {
+                return Err(SourceError { of: Source::HautAi, fault: Fault::Invalid(SAME_AGAIN) });
             }
         }
     }
@@ -296,19 +302,24 @@ impl Shared {
             NodeId::BiologicalSex(id) => Some((credential, id)),
             _ => None,
         };
+        let mut failure = None;
         if keys.iter().filter_map(id_of).any(|id| !known.contains_key(&id)) {
             match self.dictionary(credential).await {
                 Ok(dictionary) => {
                     known.extend(dictionary.iter().map(|entry| ((credential, entry.id), Arc::clone(entry))));
                 }
-                Err(error) => {
-                    return keys.into_iter().map(|key| (key, Err(error.clone()))).collect();
-                }
+                Err(error) => failure = Some(error),
             }
         }
         let look_up = |key: RecordKey| {
             let entry = id_of(&key).and_then(|id| known.get(&id));
-            (key, Ok(entry.map(|entry| Weighed { record: Arc::clone(entry), bytes: SEX_BYTES })))
+            let entry = entry.map(|entry| Weighed { record: Arc::clone(entry), bytes: SEX_BYTES });
+            // What records taught does without the dictionary.
+            let answer = match (&failure, entry) {
+                (Some(error), None) => Err(error.clone()),
+                (_, entry) => Ok(entry),
+            };
+            (key, answer)
         };
         keys.into_iter().map(look_up).collect()
     }

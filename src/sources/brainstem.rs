@@ -1,11 +1,14 @@
 //! BrainSTEM: laboratory animals.
 //!
 //! Paths are `/api/{portal}/{app}/{model}/`, always with the trailing slash. Lists are paged by `limit` and `offset`, on
-//! older servers by `page` and `per_page`: until an answer tells, both are sent, chosen so that they mean the same stretch.
+//! older servers by `page` and `per_page`: both are sent, chosen so that they mean the same stretch, and what came decides.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use anyhow::Context as _;
@@ -17,7 +20,7 @@ use url::Url;
 use super::{
     CredentialId, Fault, SourceError, Traffic, accept,
     client::{Bounds, Request, UpstreamClient},
-    paging::{MAX_PAGE, Page, Weighed, covering_page, window},
+    paging::{MAX_PAGE, PAGES_DO_NOT_FOLLOW, Page, Weighed, covering_page, window},
 };
 use crate::{
     config::{self, AuthScheme, Generation, Limits, Portal},
@@ -26,6 +29,8 @@ use crate::{
 
 mod answer;
 mod model;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use model::{Model, Related};
@@ -44,19 +49,8 @@ pub struct BrainStem {
     authorization: Option<HeaderValue>,
     credential: CredentialId,
     traffic: Arc<Traffic>,
-    pages: Mutex<Pages>,
-}
-
-/// How the server was seen to page its lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pages {
-    Unknown,
-    /// By `limit` and `offset`.
-    ByOffset,
-    /// By `page` and `per_page`, of which it gives at most `cap`.
-    ByNumber {
-        cap: u64,
-    },
+    /// The largest page that the server was seen to give.
+    page_cap: AtomicU64,
 }
 
 /// Which records of a list, in which order, and what comes along.
@@ -81,7 +75,9 @@ pub type Batch<T> = HashMap<Id<T>, Result<Option<Weighed<T>>, SourceError>>;
 impl BrainStem {
     /// Prepares the client; makes no request.
     pub fn new(config: &config::BrainStem, limits: &Limits) -> anyhow::Result<Self> {
-        let token = config.token.as_ref().map(|token| token.expose_secret());
+        // The public portal asks for none, so it is shown none.
+        let token = config.token.as_ref().filter(|_| config.portal != Portal::Public);
+        let token = token.map(|token| token.expose_secret());
         let scheme = match config.auth_scheme {
             AuthScheme::Bearer => "Bearer",
             AuthScheme::Token => "Token",
@@ -104,7 +100,7 @@ impl BrainStem {
                 &[portal_segment(config.portal), token.unwrap_or_default()],
             ),
             traffic,
-            pages: Mutex::new(Pages::Unknown),
+            page_cap: AtomicU64::new(MAX_PAGE),
         })
     }
 
@@ -126,8 +122,19 @@ impl BrainStem {
         T::endpoint(self.generation).is_some()
     }
 
-    /// A page that holds the record at `at`, and as many as it can of the `count` from there on.
+    /// A page that holds the record at `at`, and as many as it can of the `count` from there on; or the list's end.
     pub async fn page<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<Listed<T>, SourceError> {
+        // Once more where the server told only now how it pages.
+        for _ in 0..2 {
+            let listed = self.asked_page(query, at, count).await?;
+            if listed.page.holds(at) || listed.page.is_end() {
+                return Ok(listed);
+            }
+        }
+        Err(error(PAGES_DO_NOT_FOLLOW))
+    }
+
+    async fn asked_page<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<Listed<T>, SourceError> {
         let (url, start, limit) = self.page_url::<T>(query, at, count)?;
         let Some(body) = self.get(url).await? else {
             // Behind the last page, servers that page by number answer 404. On the first one it means that there is no such
@@ -137,9 +144,16 @@ impl BrainStem {
             }
             return Ok(Listed { page: Page::nothing_at(start), related: Related::default() });
         };
-        let listed = answer::list(&body, self.generation, start, limit).map_err(|why| error(Fault::Invalid(why)))?;
-        self.learn(listed.page_size, limit);
-        Ok(listed.listed)
+        let list = answer::list(&body, self.generation, start, limit).map_err(|why| error(Fault::Invalid(why)))?;
+        // The page size that the server names, or that it cut this page to although more follows.
+        let page = &list.listed.page;
+        let cut = (page.follows == Some(true)).then_some(page.items.len() as u64);
+        if let Some(size) = list.page_size.or(cut)
+            && (1..limit).contains(&size)
+        {
+            self.page_cap.store(size, Ordering::Relaxed);
+        }
+        Ok(list.listed)
     }
 
     /// What makes one read of [`page`](Self::page) the same as another: the list's URL and the stretch, in whatever words
@@ -182,7 +196,9 @@ impl BrainStem {
         });
         let window = read.await?;
         let mut found: HashMap<_, _> = window.items.into_iter().map(|(_, item)| (item.record.id(), item)).collect();
+        let is_foreign = found.keys().any(|id| !ids.contains(id));
         let absent = || match window.unreadable {
+            0 if is_foreign => Err(error(Fault::Invalid("it holds other records than those asked for"))),
             0 => Ok(None),
             _ => Err(error(Fault::Invalid("a record in it has no readable id"))),
         };
@@ -209,36 +225,14 @@ impl BrainStem {
         accept(answer).map_err(error)
     }
 
-    fn pages(&self) -> Pages {
-        // Nothing can panic while it is held.
-        *self.pages.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Notes how the server pages, by an answer to a request for `asked` records.
-    fn learn(&self, page_size: Option<u64>, asked: u64) {
-        let pages = match (page_size, self.pages()) {
-            (None, _) => Pages::ByOffset,
-            (Some(size), _) if size < asked => Pages::ByNumber { cap: size },
-            (Some(_), known @ Pages::ByNumber { .. }) => known,
-            (Some(_), _) => Pages::ByNumber { cap: MAX_PAGE },
-        };
-        *self.pages.lock().unwrap_or_else(PoisonError::into_inner) = pages;
-    }
-
     /// The list's URL, where the page starts, and how many records it is asked for.
     fn page_url<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<(Url, u64, u64), SourceError> {
-        let pages = self.pages();
-        let (page, limit) = match pages {
-            Pages::ByOffset => (0, count.min(MAX_PAGE)),
-            Pages::Unknown => covering_page(at, count, MAX_PAGE),
-            Pages::ByNumber { cap } => covering_page(at, count, cap),
-        };
-        let start = if pages == Pages::ByOffset { at } else { (page - 1) * limit };
+        let (page, limit) = covering_page(at, count, self.page_cap.load(Ordering::Relaxed));
+        let start = (page - 1) * limit;
         let mut url = self.list_url::<T>(query)?;
         let mut pairs = url.query_pairs_mut();
-        pairs.append_pair("limit", &limit.to_string()).append_pair("offset", &start.to_string());
-        if pages != Pages::ByOffset {
-            pairs.append_pair("page", &page.to_string()).append_pair("per_page", &limit.to_string());
+        for (parameter, value) in [("limit", limit), ("offset", start), ("page", page), ("per_page", limit)] {
+            pairs.append_pair(parameter, &value.to_string());
         }
         drop(pairs);
         Ok((url, start, limit))

@@ -4,6 +4,7 @@
 //! number of requests in flight. Does not know what an answer means.
 
 use std::{
+    error::Error as _,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -171,11 +172,23 @@ fn fault(error: &reqwest::Error) -> Fault {
         Fault::Timeout
     } else if error.is_connect() {
         Fault::Unreachable("no connection could be made")
-    } else if error.is_decode() {
+    } else if error.is_decode() && !is_of_the_connection(error) {
         Fault::Invalid("the answer's encoding is broken")
     } else {
         Fault::Unreachable("the connection broke before the answer was whole")
     }
+}
+
+/// While a body is read, reqwest calls a broken connection a broken encoding.
+fn is_of_the_connection(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<hyper::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Seconds; the other form, an HTTP date, is not used by the upstreams' framework.

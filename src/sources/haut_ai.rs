@@ -8,7 +8,7 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use url::Url;
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     CredentialId, Fault, SourceError, Traffic, accept,
     client::{Answer, Bounds, UpstreamClient},
-    paging::{MAX_PAGE, Page, Weighed, covering_page, window},
+    paging::{MAX_PAGE, PAGES_DO_NOT_FOLLOW, Page, Weighed, covering_page, window},
     wire::{Whole, record},
 };
 use crate::{
@@ -25,9 +25,14 @@ use crate::{
 };
 
 mod access;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use access::Access;
+
+/// A walk that never ends otherwise.
+pub(crate) const SAME_AGAIN: &str = "its list gives the same records again and again";
 
 /// The client of Haut.AI.
 pub struct HautAi {
@@ -57,7 +62,8 @@ pub enum Detail {
 struct ListAnswer<'a> {
     #[serde(default)]
     count: Whole,
-    #[serde(default, borrow)]
+    /// `None`: the key is missing, which is not the same as null.
+    #[serde(default, borrow, deserialize_with = "given")]
     next: Option<&'a RawValue>,
     #[serde(borrow)]
     results: Vec<&'a RawValue>,
@@ -124,12 +130,28 @@ impl HautAi {
     /// The company's datasets, in the order of the configuration or else the server's.
     pub async fn datasets(&self) -> Result<Vec<Dataset>, SourceError> {
         let company = self.company().await?;
-        let read = window(Source::HautAi, 0, u64::from(u32::MAX), |at, count| async move {
-            let url = self.url(&["companies", &company.to_string(), "datasets"]);
-            let page = self.page(url, at, count, |json| wire::dataset(record(json).ok()?, company)).await?;
-            Ok(Arc::new(page))
-        });
-        let found: Vec<Dataset> = read.await?.items.into_iter().map(|(_, item)| (*item.record).clone()).collect();
+        let (mut found, mut at) = (Vec::<Dataset>::new(), 0);
+        loop {
+            let read = window(Source::HautAi, at, MAX_PAGE, |at, count| async move {
+                let url = self.url(&["companies", &company.to_string(), "datasets"]);
+                let page = self.page(url, at, count, |json| wire::dataset(record(json).ok()?, company)).await?;
+                Ok(Arc::new(page))
+            });
+            let read = read.await?;
+            let before = found.len();
+            for (_, item) in read.items {
+                if found.iter().all(|known| known.id != item.record.id) {
+                    found.push((*item.record).clone());
+                }
+            }
+            if read.follows == Some(false) {
+                break;
+            }
+            if found.len() == before {
+                return Err(error(Fault::Invalid(SAME_AGAIN)));
+            }
+            at = read.end;
+        }
         let Some(configured) = &self.datasets else {
             return Ok(found);
         };
@@ -185,8 +207,25 @@ impl HautAi {
         Ok(Some(entries.iter().filter_map(|entry| wire::biological_sex(record(entry.get()).ok()?)).collect()))
     }
 
-    /// One page of any list.
+    /// The page of any list that holds the record at `at`, or the list's end.
     async fn page<T>(
+        &self,
+        url: Url,
+        at: u64,
+        count: u64,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Page<T>, SourceError> {
+        // Once more where the server cuts its pages to a size that it told only now.
+        for _ in 0..2 {
+            let page = self.numbered_page(url.clone(), at, count, &read).await?;
+            if page.holds(at) || page.is_end() {
+                return Ok(page);
+            }
+        }
+        Err(error(PAGES_DO_NOT_FOLLOW))
+    }
+
+    async fn numbered_page<T>(
         &self,
         mut url: Url,
         at: u64,
@@ -204,14 +243,19 @@ impl HautAi {
         let list: ListAnswer<'_> = parse(&body, "it is no list of records")?;
         let items: Vec<_> = list.results.iter().map(|json| weigh(read(json.get()), json.get().len())).collect();
         let came = items.len() as u64;
-        let follows = list.next.is_some_and(|next| next.get() != "null");
-        if follows && (1..size).contains(&came) {
-            // The server cuts pages without a word: from now on its own size is asked for.
-            self.page_cap.store(came, Ordering::Relaxed);
-            // Its pages are numbered by that size, so this one stands elsewhere than was thought.
-            return Ok(Page { start: (number - 1) * came, items, total: total(list.count), follows: Some(true) });
+        let total = total(list.count);
+        let follows = match list.next {
+            Some(next) => next.get() != "null",
+            None => came > 0 && total.is_some_and(|total| start.saturating_add(came) < total),
+        };
+        // The server cuts pages without a word, and numbers them by its own size. From now on that is asked for; this page
+        // stands elsewhere than was thought: behind as many of its size, or, the last one, at the list's end.
+        let own_size = if follows { came } else { total.unwrap_or(0).saturating_sub(came) / (number - 1).max(1) };
+        if came < size && (1..size).contains(&own_size) && (follows || number > 1) {
+            self.page_cap.store(own_size, Ordering::Relaxed);
+            return Ok(Page { start: (number - 1) * own_size, items, total, follows: Some(follows) });
         }
-        Ok(Page { start, items, total: total(list.count), follows: Some(follows) })
+        Ok(Page { start, items, total, follows: Some(follows) })
     }
 
     async fn send(&self, url: &Url) -> Result<Answer, SourceError> {
@@ -235,6 +279,11 @@ impl HautAi {
         }
         url
     }
+}
+
+/// A value that is there, be it null.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 fn weigh<T>(record: Option<T>, bytes: usize) -> Option<Weighed<T>> {

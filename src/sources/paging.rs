@@ -45,7 +45,12 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// Whether the record at this position of the list is on the page.
     pub fn holds(&self, at: u64) -> bool {
-        (self.start..self.start + self.items.len() as u64).contains(&at)
+        (self.start..self.start.saturating_add(self.items.len() as u64)).contains(&at)
+    }
+
+    /// Whether nothing lies behind it.
+    pub fn is_end(&self) -> bool {
+        self.follows == Some(false) || self.items.is_empty()
     }
 
     /// The end of a list.
@@ -75,13 +80,17 @@ pub(super) fn covering_page(at: u64, count: u64, cap: u64) -> (u64, u64) {
     let cap = cap.max(1);
     let count = count.clamp(1, cap);
     let size = (count..=cap).find(|size| at % size + count <= *size).unwrap_or(cap);
-    (at / size + 1, size)
+    // A cursor may be forged: no position may overflow.
+    ((at / size).saturating_add(1), size)
 }
+
+/// Why a walk stops that would not end otherwise.
+pub(super) const PAGES_DO_NOT_FOLLOW: Fault = Fault::Invalid("its pages do not follow each other");
 
 /// Reads `count` records from `offset` on. `fetch(at, count)` brings a page that holds the record at `at`, where there
 /// is one, and as many as it can of those behind.
 ///
-/// Ends for any server: each page must bring the walk on, or it is the last, or an error.
+/// Ends for any server: each page brings the walk on, or it is the last.
 pub async fn window<T, F, Fetched>(source: Source, offset: u64, count: u64, fetch: F) -> Result<Window<T>, SourceError>
 where
     F: Fn(u64, u64) -> Fetched,
@@ -89,22 +98,16 @@ where
 {
     let stop = offset.saturating_add(count);
     let mut window = Window { items: Vec::new(), unreadable: 0, end: offset, total: None, follows: None };
-    let mut missed = false;
     while window.end < stop {
         let page = fetch(window.end, (stop - window.end).min(MAX_PAGE)).await?;
         window.total = page.total.or(window.total);
         if !page.holds(window.end) {
-            // Behind the last record; or the server cuts its pages to a size that it told only now: once more.
-            if page.follows == Some(false) || page.items.is_empty() {
-                window.follows = Some(false);
-                break;
+            if !page.is_end() {
+                return Err(SourceError { of: source, fault: PAGES_DO_NOT_FOLLOW });
             }
-            if std::mem::replace(&mut missed, true) {
-                return Err(SourceError { of: source, fault: Fault::Invalid("its pages do not follow each other") });
-            }
-            continue;
+            window.follows = Some(false);
+            break;
         }
-        missed = false;
         let from = usize::try_from(window.end - page.start).unwrap_or(usize::MAX);
         for item in page.items.iter().skip(from) {
             if window.end == stop {

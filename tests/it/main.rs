@@ -1,9 +1,11 @@
 //! The integration tests: one binary, one module a feature.
 #![expect(clippy::unwrap_used, reason = "Clippy knows test functions, but not their helpers")]
 
+mod brainstem;
 mod config;
 mod fields;
 mod flavours;
+mod haut_ai;
 mod http;
 mod input;
 mod nodes;
@@ -16,5 +18,6 @@ mod schema;
 mod scope;
 mod sdl;
 mod seeds;
+mod transport;
 mod util;
 mod walk;

@@ -52,13 +52,23 @@ pub(super) fn list<T: Model>(
     let total = [count, meta.count, meta.total_results].into_iter().find_map(natural);
     // A server that names its page used that, and ignored limit and offset.
     let numbered = natural(meta.page).zip(natural(meta.per_page)).filter(|(_, size)| *size > 0);
-    let start = numbered.map_or(offset, |(page, size)| page.saturating_sub(1).saturating_mul(size));
-    let end = start + items.len() as u64;
-    let follows = match (total, envelope.get("next")) {
-        _ if items.is_empty() => Some(false),
+    let came = items.len() as u64;
+    let next = envelope.get("next").map(|next| next.get() != "null");
+    // More than was asked for, and no word of anything else: a server without pages, which gives everything at once.
+    let is_whole = came > limit && numbered.is_none() && total.is_none_or(|total| total == came) && next != Some(true);
+    let total = total.or(is_whole.then_some(came));
+    let start = match numbered {
+        _ if is_whole => 0,
+        Some((page, size)) => page.saturating_sub(1).saturating_mul(size),
+        None => offset,
+    };
+    let end = start.saturating_add(came);
+    let full = numbered.map_or(limit, |(_, size)| size.min(limit));
+    let follows = match (total, next) {
+        _ if items.is_empty() || is_whole => Some(false),
         (Some(total), _) => Some(end < total),
-        (None, Some(next)) => Some(next.get() != "null"),
-        (None, None) => (end < start + limit).then_some(false),
+        (None, Some(next)) => Some(next),
+        (None, None) => (came < full).then_some(false),
     };
     Ok(List {
         listed: Listed { page: Page { start, items, total, follows }, related },
@@ -79,7 +89,10 @@ pub(super) fn one<T: Model>(body: &[u8], generation: Generation) -> Result<(Weig
     let bare = std::str::from_utf8(body).map_err(|_| "it is not UTF-8")?;
     let mut related = Related::default();
     let record = read::<T>(wrapped.unwrap_or(bare), &mut related).ok_or("its record has no readable id")?;
-    absorb_others(&envelope, endpoint.record_key, &mut related);
+    // Beside a bare record stands nothing: the lists in it are its own ids.
+    if wrapped.is_some() {
+        absorb_others(&envelope, endpoint.record_key, &mut related);
+    }
     Ok((record, related))
 }
 

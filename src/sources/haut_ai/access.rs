@@ -26,6 +26,8 @@ use crate::{
 
 /// How long a refused login is not repeated, unless the server names a time of its own.
 const LOGIN_PAUSE: Duration = Duration::from_secs(10);
+/// The server may name a longer time; it may also name nonsense.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
 pub(super) enum Access {
     Token(HeaderValue),
@@ -42,7 +44,15 @@ pub(super) struct Login {
 #[derive(Default)]
 struct State {
     session: Option<Session>,
-    refused: Option<(Instant, SourceError)>,
+    failure: Option<Failure>,
+}
+
+/// A login that failed.
+struct Failure {
+    at: Instant,
+    /// Not tried again before.
+    until: Instant,
+    error: SourceError,
 }
 
 struct Session {
@@ -110,7 +120,11 @@ impl Access {
             return Ok(answer);
         }
         let token = login.session(source, Some(&token), |session| session.authorization.clone()).await?;
-        source.client.send(&Request::get(url.clone(), Some(token))).await
+        let answer = source.client.send(&Request::get(url.clone(), Some(token))).await?;
+        if answer.status.as_u16() == 401 {
+            login.give_up().await;
+        }
+        Ok(answer)
     }
 }
 
@@ -123,6 +137,7 @@ impl Login {
         rejected: Option<&HeaderValue>,
         take: impl Fn(&Session) -> T,
     ) -> Result<T, SourceError> {
+        let asked = Instant::now();
         let mut state = self.state.lock().await;
         let mut refresh_token = None;
         if let Some(session) = &state.session {
@@ -132,24 +147,36 @@ impl Login {
             }
             refresh_token = session.refresh_token.clone().filter(|_| !is_rejected);
         }
-        if let Some((until, refusal)) = &state.refused
-            && Instant::now() < *until
+        // Whoever waited while a login failed shares its failure: they would try one after the other.
+        if let Some(failure) = &state.failure
+            && (asked <= failure.at || Instant::now() < failure.until)
         {
-            return Err(refusal.clone());
+            return Err(failure.error.clone());
         }
-        match self.renew(source, refresh_token, &state).await {
+        let error = match self.renew(source, refresh_token, &state).await {
             Ok(session) => {
                 let taken = take(&session);
-                *state = State { session: Some(session), refused: None };
-                Ok(taken)
+                *state = State { session: Some(session), failure: None };
+                return Ok(taken);
             }
-            Err(failure) => {
-                if let Some(pause) = pause(&failure) {
-                    state.refused = Some((Instant::now() + pause, failure.clone()));
-                }
-                Err(failure)
-            }
+            Err(error) => error,
+        };
+        let at = Instant::now();
+        let pause = pause(&error);
+        if let Some(session) = state.session.as_mut().filter(|session| rejected != Some(&session.authorization)) {
+            // Old, but not known to have expired: it goes on until the server rejects it.
+            session.renew_at = at + pause.max(LOGIN_PAUSE);
+            return Ok(take(session));
         }
+        state.failure = Some(Failure { at, until: at + pause, error: error.clone() });
+        Err(error)
+    }
+
+    /// The token of a new login was rejected, too: another login would not help, and nobody tries one for a while.
+    async fn give_up(&self) {
+        let at = Instant::now();
+        let error = error(Fault::Refused { status: 401, why: "it rejects the token that its own login gave" });
+        self.state.lock().await.failure = Some(Failure { at, until: at + LOGIN_PAUSE, error });
     }
 
     /// By the refresh token where there is one, else, or where that is refused, by a login.
@@ -215,11 +242,11 @@ impl Login {
 }
 
 /// A refusal stays one for a while; a server that could not be reached may be back at once.
-fn pause(failure: &SourceError) -> Option<Duration> {
+fn pause(failure: &SourceError) -> Duration {
     match failure.fault {
-        Fault::RateLimited { retry_after } => Some(retry_after.unwrap_or(LOGIN_PAUSE)),
-        Fault::Refused { .. } | Fault::Status(_) | Fault::Invalid(_) => Some(LOGIN_PAUSE),
-        Fault::Timeout | Fault::Unreachable(_) | Fault::Unready { .. } => None,
+        Fault::RateLimited { retry_after } => retry_after.unwrap_or(LOGIN_PAUSE).min(LONGEST_PAUSE),
+        Fault::Refused { .. } | Fault::Status(_) | Fault::Invalid(_) => LOGIN_PAUSE,
+        Fault::Timeout | Fault::Unreachable(_) | Fault::Unready { .. } => Duration::ZERO,
     }
 }
 
