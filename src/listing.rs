@@ -3,7 +3,7 @@
 //! Knows positions and sources, neither GraphQL nor the text of a cursor. A source that fails is reported beside what the
 //! other gave; its own records are left for later.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use crate::{
     cache::{CachedBrainStem, CachedHautAi, Sources},
@@ -12,7 +12,7 @@ use crate::{
         cursor::{BrainStemPosition, DatasetPosition, SubjectPosition},
     },
     loaders::{Credentials, Deadline, LoadError},
-    sources::{CredentialId, brainstem::ListQuery, paging::Window},
+    sources::{CredentialId, Fault, brainstem::ListQuery, paging::Window},
 };
 
 /// A walk over the subjects of the selected sources.
@@ -32,7 +32,10 @@ pub struct Walked {
     /// Where the walk stands now.
     pub position: SubjectPosition,
     pub has_more: bool,
+    /// What is left for later.
     pub failures: Vec<LoadError>,
+    /// Datasets that the walk went past because Haut.AI does not know them.
+    pub passed_over: Vec<LoadError>,
     /// How many records could not be read, by source.
     pub unreadable: Vec<(Source, u64)>,
 }
@@ -40,8 +43,14 @@ pub struct Walked {
 impl Walk<'_> {
     /// The next `count` subjects from `position` on.
     pub async fn page(&self, position: SubjectPosition, count: u64) -> Walked {
-        let mut page =
-            Walked { subjects: Vec::new(), position, has_more: false, failures: Vec::new(), unreadable: Vec::new() };
+        let mut page = Walked {
+            subjects: Vec::new(),
+            position,
+            has_more: false,
+            failures: Vec::new(),
+            passed_over: Vec::new(),
+            unreadable: Vec::new(),
+        };
         let (haut_ai, brainstem) = (self.haut_ai(), self.brainstem());
         if haut_ai.is_none() {
             page.position.haut_ai = DatasetPosition::Done;
@@ -62,7 +71,21 @@ impl Walk<'_> {
         // What a source left for later is more; where the page ended with a list, only a look behind it tells.
         page.has_more =
             page.has_more || !page.failures.is_empty() || self.has_more(page.position).await.unwrap_or(true);
+        if page.subjects.is_empty() && page.unreadable.is_empty() {
+            // Passing over what has ended is no progress: the caller's cursor stays as it is.
+            page.position = position;
+        }
         page
+    }
+
+    /// The time that Haut.AI may take. BrainSTEM is read behind it: a source that does not answer must leave the other
+    /// one enough to be read.
+    fn time_for_datasets(&self, position: SubjectPosition) -> Deadline {
+        if position.brainstem == BrainStemPosition::Done {
+            return self.deadline;
+        }
+        let now = Instant::now();
+        Deadline(now + self.deadline.0.saturating_duration_since(now) / 2)
     }
 
     /// How many subjects the selected sources have; `None` where one of them does not count.
@@ -107,15 +130,23 @@ impl Walk<'_> {
         if page.position.haut_ai == DatasetPosition::Done {
             return Ok(());
         }
-        let datasets = self.deadline.bound(Source::HautAi, source.dataset_ids(credential)).await?;
+        let deadline = self.time_for_datasets(page.position);
+        let datasets = deadline.bound(Source::HautAi, source.dataset_ids(credential)).await?;
         let (mut index, mut offset) = resume(page.position.haut_ai, &datasets);
         while let Some(dataset) = datasets.get(index) {
-            let left = count - page.subjects.len() as u64;
+            let left = count.saturating_sub(page.read());
             if left == 0 {
                 break;
             }
             let window = source.window(credential, *dataset, offset, left);
-            let window = self.deadline.bound(Source::HautAi, window).await?;
+            let window = match deadline.bound(Source::HautAi, window).await {
+                Err(gone) if is_gone(&gone) => {
+                    // It must not bar the way to the datasets behind it for ever.
+                    page.passed_over.push(gone);
+                    Window::nothing_at(offset)
+                }
+                window => window?,
+            };
             offset = window.end;
             let follows = window.follows != Some(false);
             page.take(Source::HautAi, window, |position, behind| position.haut_ai = at(index, *dataset, behind));
@@ -142,7 +173,7 @@ impl Walk<'_> {
         let BrainStemPosition::At(offset) = page.position.brainstem else {
             return Ok(());
         };
-        let left = count - page.subjects.len() as u64;
+        let left = count.saturating_sub(page.read());
         if left == 0 {
             return Ok(());
         }
@@ -165,10 +196,11 @@ impl Walk<'_> {
             let (index, mut offset) = resume(position.haut_ai, &datasets);
             for dataset in datasets.into_iter().skip(index) {
                 let window = source.window(credential, dataset, offset, 1);
-                if self.deadline.bound(Source::HautAi, window).await?.end > offset {
-                    return Ok(true);
+                match self.deadline.bound(Source::HautAi, window).await {
+                    Ok(window) if window.end > offset => return Ok(true),
+                    Err(error) if !is_gone(&error) => return Err(error),
+                    _ => offset = 0,
                 }
-                offset = 0;
             }
         }
         if let Some((source, credential)) = self.brainstem()
@@ -183,6 +215,11 @@ impl Walk<'_> {
 }
 
 impl Walked {
+    /// How many records it took, those that could not be read among them.
+    fn read(&self) -> u64 {
+        self.subjects.len() as u64 + self.unreadable.iter().map(|(_, count)| count).sum::<u64>()
+    }
+
     fn take(&mut self, source: Source, window: Window<Subject>, behind: impl Fn(&mut SubjectPosition, u64)) {
         for (at, subject) in window.items {
             let mut position = self.position;
@@ -193,6 +230,11 @@ impl Walked {
             self.unreadable.push((source, window.unreadable));
         }
     }
+}
+
+/// Whether the dataset is not there, be it deleted meanwhile or wrongly configured.
+fn is_gone(error: &LoadError) -> bool {
+    matches!(error, LoadError::Source(error) if error.fault == Fault::Status(404))
 }
 
 fn at(index: usize, dataset: DatasetId, offset: u64) -> DatasetPosition {

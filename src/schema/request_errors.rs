@@ -1,21 +1,32 @@
-//! Codes for what is wrong with a request as a whole, and what a transport may run. Knows no transport by name.
+//! Codes for what is wrong with a request as a whole or with a value in it, and what a transport may run. Knows no
+//! transport by name.
 //!
 //! async-graphql gives such errors no code, and its answer does not tell whether anything was executed: this extension
 //! knows, because its hooks run around each step.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
 use async_graphql::{
-    ErrorExtensionValues, Response, ServerError, ServerResult, ValidationResult, Variables,
+    ErrorExtensionValues, Name, Pos, Response, ServerError, ServerResult, ValidationResult, Value as ConstValue,
+    Variables,
     async_trait::async_trait,
     extensions::{
         Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextRequest, NextValidation,
     },
-    parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+    parser::{
+        parse_query,
+        types::{
+            DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
+            VariableDefinition,
+        },
+    },
 };
+
+/// Characters of async-graphql's own words about a value that a client is told.
+const MAX_REASON: usize = 200;
 
 /// What a transport allows, and what it learns of the request it handed over. Goes into the request's data; without it
 /// anything may run.
@@ -76,28 +87,77 @@ fn selected<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<
     }
 }
 
+/// A variable that must be given and is not. async-graphql itself takes it for null or false.
+fn missing_variable<'a>(operation: &'a OperationDefinition, given: &Variables) -> Option<&'a VariableDefinition> {
+    operation.variable_definitions.iter().map(|definition| &definition.node).find(|definition| {
+        let must_be_given = !definition.var_type.node.nullable && definition.default_value.is_none();
+        must_be_given && given.get(&definition.name.node).is_none_or(|value| *value == ConstValue::Null)
+    })
+}
+
 /// Adds `extensions.code` to parse, validation and selection errors, and keeps a transport's [`RequestScope`].
 pub struct RequestErrors;
 
 impl ExtensionFactory for RequestErrors {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Hooks { executed: AtomicBool::new(false) })
+        Arc::new(Hooks { query: OnceLock::new() })
     }
 }
 
 /// One for each request.
 struct Hooks {
-    executed: AtomicBool,
+    /// To find out which argument an error is about.
+    query: OnceLock<String>,
+}
+
+impl Hooks {
+    /// The name of the argument whose value stands where the error points to. Parses again: such errors are rare.
+    fn argument_at(&self, error: &ServerError) -> Option<Name> {
+        let document = parse_query(self.query.get()?).ok()?;
+        let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+        let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+        let mut sets: Vec<&SelectionSet> = operations.chain(fragments).collect();
+        while let Some(set) = sets.pop() {
+            for selection in &set.items {
+                match &selection.node {
+                    Selection::Field(field) => {
+                        let at = |value: &Pos| error.locations.contains(value);
+                        let argument = field.node.arguments.iter().find(|(_, value)| at(&value.pos));
+                        if let Some((name, _)) = argument {
+                            return Some(name.node.clone());
+                        }
+                        sets.push(&field.node.selection_set.node);
+                    }
+                    Selection::InlineFragment(fragment) => sets.push(&fragment.node.selection_set.node),
+                    Selection::FragmentSpread(_) => {}
+                }
+            }
+        }
+        None
+    }
+}
+
+/// async-graphql quotes the value, which may be of any length.
+fn shortened(reason: &str) -> String {
+    if reason.chars().count() > MAX_REASON {
+        reason.chars().take(MAX_REASON).chain(['…']).collect()
+    } else {
+        reason.to_owned()
+    }
 }
 
 #[async_trait]
 impl Extension for Hooks {
     async fn request(&self, ctx: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {
         let mut response = next.run(ctx).await;
-        if !self.executed.load(Ordering::Relaxed) {
-            // What is left without a code: an operation name that is missing or unknown.
-            let errors = std::mem::take(&mut response.errors);
-            response.errors = errors.into_iter().map(|error| coded(error, "BAD_USER_INPUT")).collect();
+        // What is left without a code is the caller's: an operation name that is missing or unknown, or, once resolvers ran,
+        // a value that did not fit its argument. Resolvers' own errors have one.
+        for error in response.errors.iter_mut().filter(|error| !has_code(error)) {
+            if let Some(argument) = self.argument_at(error) {
+                let reason = shortened(&error.message);
+                error.message = format!("`{argument}` was given a value that it can't take. {reason}");
+            }
+            set_code(error, "BAD_USER_INPUT");
         }
         response
     }
@@ -110,10 +170,21 @@ impl Extension for Hooks {
         next: NextParseQuery<'_>,
     ) -> ServerResult<ExecutableDocument> {
         let document = next.run(ctx, query, variables).await.map_err(parse_error)?;
-        if let Some(scope) = ctx.data_opt::<RequestScope>() {
+        // Set once: there is one query a request.
+        let _ = self.query.set(query.to_owned());
+        let scope = ctx.data_opt::<RequestScope>();
+        if let Some(scope) = scope {
             scope.check(&document)?;
         }
-        Ok(document)
+        let operation_name = scope.and_then(|scope| scope.operation_name.as_deref());
+        match selected(&document, operation_name).and_then(|operation| missing_variable(operation, variables)) {
+            Some(missing) => {
+                let (name, of) = (&missing.name.node, &missing.var_type.node);
+                let message = format!("`${name}` has no value: expected one of type `{of}` in `variables`.");
+                Err(coded(ServerError::new(message, Some(missing.name.pos)), "BAD_USER_INPUT"))
+            }
+            None => Ok(document),
+        }
     }
 
     async fn validation(
@@ -131,7 +202,6 @@ impl Extension for Hooks {
         operation_name: Option<&str>,
         next: NextExecute<'_>,
     ) -> Response {
-        self.executed.store(true, Ordering::Relaxed);
         if let Some(scope) = ctx.data_opt::<RequestScope>() {
             scope.progress.executed.store(true, Ordering::Relaxed);
         }
@@ -166,11 +236,18 @@ fn limit_code(error: &ServerError) -> Option<&'static str> {
     }
 }
 
+fn has_code(error: &ServerError) -> bool {
+    error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some())
+}
+
+fn set_code(error: &mut ServerError, code: &str) {
+    error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", code);
+}
+
 /// Sets the code unless there is one.
 fn coded(mut error: ServerError, code: &str) -> ServerError {
-    let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
-    if extensions.get("code").is_none() {
-        extensions.set("code", code);
+    if !has_code(&error) {
+        set_code(&mut error, code);
     }
     error
 }

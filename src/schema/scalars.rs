@@ -1,4 +1,4 @@
-//! Custom scalars, each with the specification that defines it.
+//! Custom scalars, each with the specification that defines it. What stands above the `impl` is the schema's description.
 
 use async_graphql::{InputValueResult, Scalar, ScalarType, Value};
 use jiff::{Timestamp, civil};
@@ -14,6 +14,7 @@ pub enum Date {
     Unreadable,
 }
 
+/// A day without a time or a zone, as `YYYY-MM-DD`.
 #[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -48,6 +49,7 @@ impl Date {
 #[derive(Clone, Debug)]
 pub struct DateTime(pub Timestamp);
 
+/// An instant, as RFC 3339 writes it, in UTC.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -66,6 +68,7 @@ impl ScalarType for DateTime {
 #[derive(Clone, Debug)]
 pub struct Duration(pub String);
 
+/// A duration, as ISO 8601 writes it: `P34Y` is 34 years, `P90D` is 90 days.
 #[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339#appendix-A")]
 impl ScalarType for Duration {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -84,6 +87,7 @@ impl ScalarType for Duration {
 #[derive(Clone, Debug)]
 pub struct Json(pub serde_json::Value);
 
+/// Any JSON value, as the source holds it.
 #[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -110,8 +110,10 @@ impl Subject {
         if let Some(sex) = self.0.sex {
             return Some(Ok(sex.into()));
         }
-        let entry = self.biological_sex_entry(ctx).await.transpose()?;
-        Some(entry.map(|entry| entry.sex().into()))
+        // Given by an id alone. One that the dictionary lacks is still a sex that was given.
+        self.0.haut_ai()?.biological_sex.as_ref()?;
+        let entry = self.biological_sex_entry(ctx).await;
+        Some(entry.map(|entry| entry.map_or(Sex::Unknown, |entry| entry.sex().into())))
     }
 
     /// The entry of Haut.AI's dictionary of biological sexes. Null for animals and where none is given.

@@ -45,7 +45,7 @@ pub(super) async fn merged(
     let include = if request.sources.sideload { sideloads(request, &ctx.look_ahead()) } else { Vec::new() };
     let walked = request.walk(selected.clone(), include).page(position.unwrap_or(SubjectPosition::START), size).await;
 
-    for failure in walked.failures {
+    for failure in walked.failures.into_iter().chain(walked.passed_over) {
         add_error(ctx, failure.into());
     }
     for (source, count) in walked.unreadable {

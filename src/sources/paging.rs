@@ -84,6 +84,13 @@ pub(super) fn covering_page(at: u64, count: u64, cap: u64) -> (u64, u64) {
     ((at / size).saturating_add(1), size)
 }
 
+impl<T> Window<T> {
+    /// The end of a list.
+    pub fn nothing_at(end: u64) -> Self {
+        Self { items: Vec::new(), unreadable: 0, end, total: None, follows: Some(false) }
+    }
+}
+
 /// Why a walk stops that would not end otherwise.
 pub(super) const PAGES_DO_NOT_FOLLOW: Fault = Fault::Invalid("its pages do not follow each other");
 

@@ -3,12 +3,21 @@
 
 mod brainstem;
 mod config;
+mod fields;
+mod flavours;
 mod haut_ai;
 mod http;
+mod input;
+mod nodes;
+mod partial;
 mod playground;
 mod process;
 mod relations;
 mod sandbox;
+mod schema;
+mod scope;
 mod sdl;
+mod seeds;
 mod transport;
 mod util;
+mod walk;

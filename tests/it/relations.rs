@@ -168,3 +168,35 @@ async fn sexes_that_records_carry_need_no_dictionary_and_bare_ids_one_request() 
     }
     assert_eq!(to_path(&app.haut_ai().take_log(), "biological_sexes/").len(), 1);
 }
+
+#[tokio::test]
+async fn a_dataset_that_is_gone_does_not_bar_the_way() {
+    let gone = "99999999-0000-4000-8000-000000000000";
+    let datasets = format!("{gone},{}", DATASET_IDS[1]);
+    let app = TestApp::builder().set("HAUT_AI_DATASET_IDS", datasets).build().await;
+    let query = "query($after: String) { subjects(first: 20, after: $after, filter: {sources: [HAUT_AI]}) { \
+        nodes { sourceId } pageInfo { hasNextPage endCursor } } }";
+    let first = app.query(query).await;
+    assert_eq!(first.codes(), [("UPSTREAM_ERROR".to_owned(), json!(["subjects"]))]);
+    let page = &first.0["data"]["subjects"];
+    assert_eq!(page["nodes"].as_array().unwrap().len(), 20);
+    let rest = app.query_with(query, json!({"after": page["pageInfo"]["endCursor"]})).await;
+    let rest = &rest.data()["subjects"];
+    assert_eq!((rest["nodes"].as_array().unwrap().len(), &rest["pageInfo"]["hasNextPage"]), (17, &json!(false)));
+}
+
+#[tokio::test]
+async fn a_reference_with_a_name_is_not_taken_for_the_record() {
+    let app = TestApp::builder().empty().build().await;
+    let project = app.brainstem().records("projects")[0].clone();
+    let reference = json!({"id": project["id"], "name": project["name"]});
+    app.brainstem().insert(
+        "subjects",
+        json!({"id": "aaaaaaaa-0000-4000-8000-000000000001", "name": "embedding", "projects": [reference]}),
+    );
+    let answer =
+        app.query("{ subjects(filter: {sources: [BRAINSTEM]}) { nodes { projects { name isPublic } } } }").await;
+    let expected = json!([{"name": project["name"], "isPublic": project["is_public"]}]);
+    assert!(project["is_public"].is_boolean());
+    assert_eq!(answer.data()["subjects"]["nodes"][0]["projects"], expected);
+}

@@ -144,6 +144,10 @@ impl Related {
     fn id_of<T: Model>(&mut self, reference: &Reference) -> Option<Id<T>> {
         match reference {
             Reference::Id(id) => Some(Id::new(*id)),
+            // With an id and a name it stands for the record and is not the whole of it.
+            Reference::Embedded(value) if value.as_object().is_none_or(|fields| fields.len() <= 2) => {
+                reference.uuid().map(Id::new)
+            }
             Reference::Embedded(value) => {
                 let record = read::<T>(&value.to_string(), self)?;
                 let id = record.record.id();
