@@ -213,25 +213,25 @@ impl Laboratory {
     }
 
     fn relations(&self, record: &Value) -> Value {
-        let shelf = |model: &str| &self.shelves[model];
+        let of = |model: &str| &self.shelves[model];
         let record_of = |id: &Value| if id.is_null() { Value::Null } else { json!({"sourceId": id}) };
-        let strain = match shelf("strains").get(&record["strain"]) {
+        let strain = match of("strains").get(&record["strain"]) {
             Value::Null => Value::Null,
             strain => {
                 json!({"sourceId": strain["id"], "name": strain["name"], "species": record_of(&strain["species"])})
             }
         };
-        let breeding = match shelf("breedings").get(&record["breeding"]) {
+        let breeding = match of("breedings").get(&record["breeding"]) {
             Value::Null => Value::Null,
             breeding => json!({"sourceId": breeding["id"], "mother": record_of(&breeding["mother"]),
                 "father": record_of(&breeding["father"])}),
         };
         let procedures = self.renamed(record, "procedures", "actions");
         json!({
-            "species": shelf("species").named(&strain["species"]["sourceId"]), "strain": strain,
-            "projects": shelf("projects").all_named(&record["projects"]), "procedures": page_of(procedures),
-            "logs": page_of(&record["subjectlogs"]), "licenses": shelf("licenses").all_named(&record["licenses"]),
-            "supplier": shelf("suppliers").named(&record["supplier"]), "breeding": breeding,
+            "species": of("species").named(&strain["species"]["sourceId"]), "strain": strain,
+            "projects": of("projects").all_named(&record["projects"]), "procedures": page_of(procedures),
+            "logs": page_of(&record["subjectlogs"]), "licenses": of("licenses").all_named(&record["licenses"]),
+            "supplier": of("suppliers").named(&record["supplier"]), "breeding": breeding,
             "projectIds": list(&record["projects"]).len(), "procedureIds": list(procedures).len(),
             "logIds": list(&record["subjectlogs"]).len(), "licenseIds": list(&record["licenses"]).len(),
             "strainId": record["strain"].is_string(), "supplierId": record["supplier"].is_string(),

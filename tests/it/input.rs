@@ -264,7 +264,12 @@ async fn values_of_the_wrong_type() {
         ("{ node(id: $id) { id } }", json!({"id": "x"}), INVALID, ["$id", "not defined"]),
         ("{ nodes(ids: [null]) { id } }", json!({}), INVALID, ["ids.0", "ID"]),
         ("{ subjects(first: 2147483648) { totalCount } }", json!({}), BAD, ["`first`", "2147483647"]),
-        ("query($n: Int) { subjects(first: $n) { totalCount } }", json!({"n": 1e12 as i64}), BAD, ["`first`", "Int"]),
+        (
+            "query($n: Int) { subjects(first: $n) { totalCount } }",
+            json!({"n": 1_000_000_000_000_i64}),
+            BAD,
+            ["`first`", "Int"],
+        ),
         ("query($n: Int) { subjects(first: $n) { totalCount } }", json!({"n": 1.5}), INVALID, ["\"first\"", "Int"]),
         ("query($n: Int) { subjects(first: $n) { totalCount } }", json!({"n": "5"}), INVALID, ["\"first\"", "Int"]),
         ("query($n: Int!) { subjects(first: $n) { totalCount } }", json!({"n": null}), BAD, ["`$n`", "Int!"]),

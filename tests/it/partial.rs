@@ -324,9 +324,10 @@ async fn a_record_without_a_readable_id_is_told_and_left_out() {
 async fn a_source_that_is_slower_than_the_deadline_leaves_the_other_ones_records() {
     for slow_people in [true, false] {
         let app = TestApp::builder().set("LIMITS_DEADLINE_MS", "1200").build().await;
-        let (slow, source, other) = match slow_people {
-            true => (app.haut_ai(), "HAUT_AI", "BRAINSTEM"),
-            false => (app.brainstem(), "BRAINSTEM", "HAUT_AI"),
+        let (slow, source, other) = if slow_people {
+            (app.haut_ai(), "HAUT_AI", "BRAINSTEM")
+        } else {
+            (app.brainstem(), "BRAINSTEM", "HAUT_AI")
         };
         slow.set_knobs(|knobs| knobs.latency = Duration::from_secs(60));
         let answer = app.query_with(PAGE, json!({"first": 100})).await;

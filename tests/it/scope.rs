@@ -63,7 +63,7 @@ impl Scope {
         ]
     }
 
-    fn datasets(&self) -> Vec<String> {
+    fn datasets() -> Vec<String> {
         vec![
             dataset(COMPANY_ID, DATASET_IDS[0]),
             dataset(COMPANY_ID, FOREIGN_DATASET_ID),
@@ -75,7 +75,7 @@ impl Scope {
     /// Asks for all of it in every way.
     async fn ask(&self) {
         let ids = self.ids();
-        for id in ids.iter().chain(&self.datasets()) {
+        for id in ids.iter().chain(&Self::datasets()) {
             let answer = self.app.query_with("query($id: ID!) { node(id: $id) { id } }", json!({"id": id})).await;
             assert_eq!(answer.data(), &json!({"node": null}));
         }
@@ -84,7 +84,7 @@ impl Scope {
             let answer = self.app.query_with(query, json!({"id": id})).await;
             assert_eq!(answer.data(), &json!({"subject": null}));
         }
-        let all: Vec<_> = ids.iter().chain(&self.datasets()).cloned().collect();
+        let all: Vec<_> = ids.iter().chain(&Self::datasets()).cloned().collect();
         let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
         let answer = self.app.query_with(query, json!({"ids": all})).await;
         assert_eq!(answer.data()["nodes"], json!(vec![Value::Null; all.len()]));

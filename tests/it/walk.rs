@@ -1,7 +1,7 @@
 //! The merged list, walked: every record once, in the documented order, for every size of page.
 
 use serde_json::{Value, json};
-use subject_gateway::sandbox::{DATASET_IDS, Upstream};
+use subject_gateway::sandbox::{DATASET_IDS, SUBJECT_WITH_130_PROCEDURES, Upstream};
 
 use crate::util::TestApp;
 
@@ -146,4 +146,81 @@ async fn a_page_of_none_counts_and_stays_where_it_is() {
     let nothing = page(&empty, 5, &Value::Null, &Value::Null).await;
     assert_eq!((&nothing["totalCount"], &nothing["nodes"]), (&json!(0), &json!([])));
     assert_eq!(nothing["pageInfo"]["hasNextPage"], false);
+}
+
+/// Walks a list within a subject; returns ids and the total, which every page must tell alike.
+async fn nested(app: &TestApp, list: &str, first: usize, kind: &Value) -> (Vec<Value>, Value) {
+    let query = format!(
+        "query($id: ID!, $first: Int, $after: String, $type: String) {{ subject(by: {{brainStem: $id}}) {{ \
+         list: {list}(first: $first, after: $after, type: $type) {{ totalCount nodes {{ sourceId type }} \
+         edges {{ cursor }} pageInfo {{ hasNextPage startCursor endCursor }} }} }} }}"
+    );
+    let (mut seen, mut after, mut total) = (Vec::new(), Value::Null, Value::Null);
+    loop {
+        let variables = json!({"id": SUBJECT_WITH_130_PROCEDURES, "first": first, "after": after, "type": kind});
+        let answer = app.query_with(&query, variables).await;
+        let page = &answer.data()["subject"]["list"];
+        assert!(page["nodes"].as_array().unwrap().iter().all(|node| kind.is_null() || node["type"] == *kind));
+        assert!(total.is_null() || total == page["totalCount"]);
+        total = page["totalCount"].clone();
+        seen.extend(ids(page));
+        if page["pageInfo"]["hasNextPage"] == false {
+            return (seen, total);
+        }
+        assert_ne!(after, page["pageInfo"]["endCursor"]);
+        after = page["pageInfo"]["endCursor"].clone();
+    }
+}
+
+#[tokio::test]
+async fn lists_within_a_record_walk_in_its_order() {
+    let app = TestApp::builder().set("CACHE_FRESH_MS", "0").build().await;
+    let subject = animals(app.brainstem()).into_iter().find(|animal| animal["id"] == SUBJECT_WITH_130_PROCEDURES);
+    let listed = subject.unwrap()["procedures"].as_array().unwrap().clone();
+    let records = app.brainstem().records("procedures");
+    let of_type = |id: &Value| records.iter().find(|record| record["id"] == *id).unwrap()["type"].clone();
+    let kind = of_type(&listed[5]);
+    let of_kind: Vec<_> = listed.iter().filter(|id| of_type(id) == kind).cloned().collect();
+    assert!(of_kind.len() > 3);
+    for first in [1, 7, 65, 100] {
+        assert_eq!(nested(&app, "procedures", first, &Value::Null).await, (listed.clone(), json!(130)));
+        assert_eq!(nested(&app, "procedures", first, &kind).await, (of_kind.clone(), json!(of_kind.len())));
+    }
+    assert_eq!(nested(&app, "procedures", 5, &json!("No such type")).await, (Vec::new(), json!(0)));
+    assert_eq!(nested(&app, "logs", 1, &Value::Null).await.1, 2);
+    // Those that can't be seen leave gaps, also as whole pages; the record still lists them.
+    for gone in listed[10..20].iter().chain([&of_kind[0]]) {
+        app.brainstem().remove("procedures", gone.as_str().unwrap());
+    }
+    let seen = |ids: &[Value]| {
+        let records = app.brainstem().records("procedures");
+        let is_there = |id: &&Value| records.iter().any(|record| record["id"] == **id);
+        ids.iter().filter(is_there).cloned().collect::<Vec<_>>()
+    };
+    for first in [1, 5, 100] {
+        assert_eq!(nested(&app, "procedures", first, &Value::Null).await, (seen(&listed), json!(130)));
+        let left = seen(&of_kind);
+        assert_eq!(nested(&app, "procedures", first, &kind).await, (left.clone(), json!(left.len())));
+    }
+}
+
+#[tokio::test]
+async fn forms_search_by_name() {
+    let app = TestApp::new().await;
+    let query = "query($search: String) { list: strains(search: $search) { totalCount nodes { sourceId name } } }";
+    let records = app.brainstem().records("strains");
+    for search in
+        ["", "c57", "BALB", "a", "<tm1(cre)", "6;1", "+", "&limit=0", "%", "Ünbe", "不明", "(", "\\", "\"", " ", "*"]
+    {
+        let answer = app.query_with(query, json!({"search": search})).await;
+        let list = &answer.data()["list"];
+        let found = |record: &&Value| record["name"].as_str().unwrap().to_lowercase().contains(&search.to_lowercase());
+        let mut expected: Vec<_> = records.iter().filter(found).map(|record| record["name"].clone()).collect();
+        expected.sort_by_key(|name| name.as_str().unwrap().to_owned());
+        let names: Vec<_> = list["nodes"].as_array().unwrap().iter().map(|node| node["name"].clone()).collect();
+        assert_eq!(names, expected, "{search}");
+        assert_eq!(list["totalCount"], expected.len(), "{search}");
+    }
+    let null = app.query_with(query, json!({"search": null})).await;
+    assert_eq!(null.data()["list"]["totalCount"], records.len());
 }
