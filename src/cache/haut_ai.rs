@@ -138,19 +138,15 @@ impl CachedHautAi {
         by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()
     }
 
-    /// The dictionary of sexes, with those that records carried; where the server has none, only those.
+    /// The dictionary of sexes; where the server has none, those that records carried.
     pub async fn all_biological_sexes(&self, credential: CredentialId) -> Result<Vec<Arc<BiologicalSex>>, SourceError> {
-        let dictionary = self.0.dictionary(credential).await?;
-        let taught = self
-            .0
-            .taught()
-            .iter()
-            .filter(|((whose, _), _)| *whose == credential)
-            .map(|(_, entry)| Arc::clone(entry))
-            .collect::<Vec<_>>();
-        let by_id: BTreeMap<_, _> =
-            taught.into_iter().chain(dictionary.iter().cloned()).map(|entry| (entry.id, entry)).collect();
-        Ok(by_id.into_values().collect())
+        if let Some(dictionary) = self.0.dictionary(credential).await? {
+            return Ok(dictionary.to_vec());
+        }
+        let taught = self.0.taught();
+        let mut taught: Vec<_> = taught.iter().filter(|((whose, _), _)| *whose == credential).collect();
+        taught.sort_by_key(|((_, id), _)| *id);
+        Ok(taught.into_iter().map(|(_, entry)| Arc::clone(entry)).collect())
     }
 }
 
@@ -306,7 +302,8 @@ impl Shared {
         if keys.iter().filter_map(id_of).any(|id| !known.contains_key(&id)) {
             match self.dictionary(credential).await {
                 Ok(dictionary) => {
-                    known.extend(dictionary.iter().map(|entry| ((credential, entry.id), Arc::clone(entry))));
+                    let entries = dictionary.iter().flat_map(|entries| entries.iter());
+                    known.extend(entries.map(|entry| ((credential, entry.id), Arc::clone(entry))));
                 }
                 Err(error) => failure = Some(error),
             }
@@ -324,18 +321,18 @@ impl Shared {
         keys.into_iter().map(look_up).collect()
     }
 
+    /// `None`: the server has none.
     async fn dictionary(
         self: &Arc<Self>,
         credential: CredentialId,
-    ) -> Result<Arc<Vec<Arc<BiologicalSex>>>, SourceError> {
+    ) -> Result<Option<Arc<Vec<Arc<BiologicalSex>>>>, SourceError> {
         let shared = Arc::clone(self);
         let fetch = async move {
-            let entries = shared.source.biological_sexes().await?.unwrap_or_default();
+            let Some(entries) = shared.source.biological_sexes().await? else { return Ok(None) };
             let bytes = SEX_BYTES.saturating_mul(u32::try_from(entries.len()).unwrap_or(u32::MAX));
             Ok(Some(Weighed { record: Arc::new(entries.into_iter().map(Arc::new).collect::<Vec<_>>()), bytes }))
         };
-        let answer = self.pages.answer(&(credential, "biological_sexes".to_owned()), fetch).get().await?;
-        Ok(answer.unwrap_or_default())
+        self.pages.answer(&(credential, "biological_sexes".to_owned()), fetch).get().await
     }
 
     fn taught(&self) -> MutexGuard<'_, Sexes> {

@@ -156,7 +156,8 @@ impl Fields {
         of_list(ctx, list, Paging { first, after }, Vec::new(), Procedure).await.transpose()
     }
 
-    /// Haut.AI's dictionary of biological sexes, for forms. Null where Haut.AI is not configured.
+    /// Haut.AI's dictionary of biological sexes, for forms. Where Haut.AI serves none: the sexes that its subjects were seen
+    /// to have. Null where Haut.AI is not configured.
     async fn biological_sexes(&self, ctx: &Context<'_>) -> Option<Result<Vec<BiologicalSex>>> {
         let request = RequestContext::of(ctx);
         let (source, credential) = request.sources.haut_ai.as_ref().zip(request.credentials.haut_ai)?;

@@ -73,10 +73,10 @@ async fn a_legacy_server_sideloads_its_actions() {
 #[tokio::test]
 async fn records_embedded_without_being_asked_for_are_taken_as_they_are() {
     let id = |n: u64| format!("00000000-0000-4000-8000-{n:012}");
-    let region = json!({"id": id(6), "name": "CA1"});
+    let region = json!({"id": id(6), "name": "CA1", "description": ""});
     let subject = json!({"id": id(1), "name": "one",
-        "projects": [{"id": id(2), "name": "embedded"}],
-        "strain": {"id": id(3), "name": "strain", "species": {"id": id(4), "name": "Mus musculus"}},
+        "projects": [{"id": id(2), "name": "embedded", "tags": []}],
+        "strain": {"id": id(3), "name": "strain", "species": {"id": id(4), "name": "Mus musculus", "rrid": ""}},
         "procedures": [{"id": id(5), "type": "Weighing", "subject": id(1), "brain_region": region}]});
     let upstream = Double::json(move |_| json!({"count": 1, "subjects": [subject]})).await;
     let query = "{ subjects { nodes { projectIds projects { name } strain { name species { name } } \
