@@ -15,15 +15,7 @@ use axum::{
 use serde_json::json;
 
 use super::accept::Format;
-
-/// The codes this layer gives.
-pub(super) mod code {
-    pub(in crate::http) const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
-    pub(in crate::http) const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
-    pub(in crate::http) const FORBIDDEN: &str = "FORBIDDEN";
-    pub(in crate::http) const INTERNAL: &str = "INTERNAL";
-    pub(in crate::http) const PERSISTED_QUERY_NOT_SUPPORTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
-}
+pub(super) use crate::schema::code;
 
 /// An error of the HTTP layer: something that kept a request from being executed, or an answer from being given.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,22 +5,16 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 
 use super::{
-    context::{RequestContext, global_id},
+    context::{RequestContext, global_id, related},
     error::Result,
     project::Project,
     scalars::Date,
     subject::{Subject, SubjectSource},
 };
-use crate::domain::{self, Id, NodeId, Source, SubjectId};
+use crate::domain::{self, NodeId, Source, SubjectId};
 
 /// Two parents and their litter.
 pub struct Breeding(pub Arc<domain::Breeding>);
-
-async fn parent(ctx: &Context<'_>, id: Id<domain::Subject>) -> Option<Result<Subject>> {
-    let id = SubjectId::BrainStem(id);
-    let subject = RequestContext::of(ctx).loaders.subjects.load(id).await.transpose()?;
-    Some(subject.map(Subject).map_err(Into::into))
-}
 
 /// Two parents and their litter.
 #[Object]
@@ -52,8 +46,7 @@ impl Breeding {
 
     /// The project that the breeding belongs to.
     async fn project(&self, ctx: &Context<'_>) -> Option<Result<Project>> {
-        let project = RequestContext::of(ctx).loaders.projects.load(self.0.project?).await.transpose()?;
-        Some(project.map(Project).map_err(Into::into))
+        related(&RequestContext::of(ctx).loaders.projects, self.0.project, Project).await
     }
 
     /// Id of the project. Costs nothing.
@@ -63,7 +56,7 @@ impl Breeding {
 
     /// The mother. Null where she is not known or may not be seen.
     async fn mother(&self, ctx: &Context<'_>) -> Option<Result<Subject>> {
-        parent(ctx, self.0.mother?).await
+        related(&RequestContext::of(ctx).loaders.animals, self.0.mother, Subject).await
     }
 
     /// Id of the mother. Costs nothing.
@@ -73,7 +66,7 @@ impl Breeding {
 
     /// The father. Null where he is not known or may not be seen.
     async fn father(&self, ctx: &Context<'_>) -> Option<Result<Subject>> {
-        parent(ctx, self.0.father?).await
+        related(&RequestContext::of(ctx).loaders.animals, self.0.father, Subject).await
     }
 
     /// Id of the father. Costs nothing.

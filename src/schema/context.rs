@@ -1,16 +1,17 @@
 //! What one request carries through its resolvers, and how ids from clients are read.
 
-use std::{sync::Arc, time::Instant};
+use std::{fmt::Debug, hash::Hash, sync::Arc, time::Instant};
 
 use async_graphql::{Context, ID};
+use dataloader::BatchFn;
 use uuid::Uuid;
 
 use super::error::{Error, Result};
 use crate::{
-    cache::Sources,
+    cache::{Answer, RecordKey, Sources},
     domain::{NodeId, Source},
     listing::Walk,
-    loaders::{Credentials, Deadline, Loaders},
+    loaders::{Credentials, Deadline, Loaders, Relation},
 };
 
 /// Sources, loaders and deadline of one request: put it into the request's data.
@@ -69,6 +70,36 @@ pub(super) fn upstream_id(argument: &str, id: &ID) -> Result<Uuid> {
             "`{argument}` is not a UUID: expected the source's own id, such as \"0cdaf69d-63cf-429f-b549-fc0cc163d046\"."
         ))
     })
+}
+
+/// The one record that another refers to, by its loader.
+pub(super) async fn related<K, V, B, G>(
+    relation: &Relation<K, V, B>,
+    key: Option<K>,
+    wrap: fn(Arc<V>) -> G,
+) -> Option<Result<G>>
+where
+    K: Eq + Hash + Clone + Debug,
+    V: Send + Sync + 'static,
+    B: BatchFn<K, Answer<RecordKey, V>>,
+{
+    let record = relation.load(key?).await.transpose()?;
+    Some(record.map(wrap).map_err(Error::from))
+}
+
+/// The records that another lists, by their loader. Those that may not be seen are left out.
+pub(super) async fn related_all<K, V, B, G>(
+    relation: &Relation<K, V, B>,
+    keys: &[K],
+    wrap: fn(Arc<V>) -> G,
+) -> Result<Vec<G>>
+where
+    K: Eq + Hash + Clone + Debug,
+    V: Send + Sync + 'static,
+    B: BatchFn<K, Answer<RecordKey, V>>,
+{
+    let records = relation.load_all(keys).await?;
+    Ok(records.into_iter().map(|(_, record)| wrap(record)).collect())
 }
 
 /// Adds an error at the current field beside the value that it returns.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 
 use super::{
-    context::{RequestContext, global_id},
+    context::{RequestContext, global_id, related},
     error::Result,
     scalars::{DateTime, Json},
     subject::{Subject, SubjectSource},
@@ -46,9 +46,7 @@ impl SubjectLog {
 
     /// The animal that the log is about. Null where it may not be seen.
     async fn subject(&self, ctx: &Context<'_>) -> Option<Result<Subject>> {
-        let id = SubjectId::BrainStem(self.0.subject?);
-        let subject = RequestContext::of(ctx).loaders.subjects.load(id).await.transpose()?;
-        Some(subject.map(Subject).map_err(Into::into))
+        related(&RequestContext::of(ctx).loaders.animals, self.0.subject, Subject).await
     }
 
     /// Id of the animal. Costs nothing.

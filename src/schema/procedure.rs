@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 
 use super::{
-    context::{RequestContext, global_id},
+    context::{RequestContext, global_id, related, related_all},
     error::Result,
     license::License,
     scalars::{DateTime, Json},
@@ -48,9 +48,7 @@ impl Procedure {
 
     /// The animal that it was done to. Null where it may not be seen.
     async fn subject(&self, ctx: &Context<'_>) -> Option<Result<Subject>> {
-        let id = SubjectId::BrainStem(self.0.subject?);
-        let subject = RequestContext::of(ctx).loaders.subjects.load(id).await.transpose()?;
-        Some(subject.map(Subject).map_err(Into::into))
+        related(&RequestContext::of(ctx).loaders.animals, self.0.subject, Subject).await
     }
 
     /// Id of the animal. Costs nothing.
@@ -70,8 +68,7 @@ impl Procedure {
 
     /// Where in the brain it was done.
     async fn brain_region(&self, ctx: &Context<'_>) -> Option<Result<BrainRegion>> {
-        let region = RequestContext::of(ctx).loaders.brain_regions.load(self.0.brain_region?).await.transpose()?;
-        Some(region.map(BrainRegion).map_err(Into::into))
+        related(&RequestContext::of(ctx).loaders.brain_regions, self.0.brain_region, BrainRegion).await
     }
 
     /// Id of the brain region. Costs nothing.
@@ -81,12 +78,7 @@ impl Procedure {
 
     /// The licences that permit it. Those that may not be seen are left out.
     async fn licenses(&self, ctx: &Context<'_>) -> Option<Result<Vec<License>>> {
-        let licenses = RequestContext::of(ctx).loaders.licenses.load_all(&self.0.licenses).await;
-        Some(
-            licenses
-                .map(|licenses| licenses.into_iter().map(|(_, license)| License(license)).collect())
-                .map_err(Into::into),
-        )
+        Some(related_all(&RequestContext::of(ctx).loaders.licenses, &self.0.licenses, License).await)
     }
 
     /// Ids of all licences that the record lists, also of those that may not be seen. Costs nothing.
@@ -174,9 +166,7 @@ impl SubjectStateChange {
 
     /// The animal that it happened to. Null where it may not be seen.
     async fn subject(&self, ctx: &Context<'_>) -> Option<Result<Subject>> {
-        let id = SubjectId::BrainStem(self.0.subject?);
-        let subject = RequestContext::of(ctx).loaders.subjects.load(id).await.transpose()?;
-        Some(subject.map(Subject).map_err(Into::into))
+        related(&RequestContext::of(ctx).loaders.animals, self.0.subject, Subject).await
     }
 
     /// Id of the animal. Costs nothing.
@@ -196,8 +186,7 @@ impl SubjectStateChange {
 
     /// Where in the brain it happened.
     async fn brain_region(&self, ctx: &Context<'_>) -> Option<Result<BrainRegion>> {
-        let region = RequestContext::of(ctx).loaders.brain_regions.load(self.0.brain_region?).await.transpose()?;
-        Some(region.map(BrainRegion).map_err(Into::into))
+        related(&RequestContext::of(ctx).loaders.brain_regions, self.0.brain_region, BrainRegion).await
     }
 
     /// Id of the brain region. Costs nothing.

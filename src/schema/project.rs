@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, Object};
 
 use super::{
     connection::{Connection, Paging, of_ids},
-    context::{RequestContext, global_id},
+    context::{RequestContext, global_id, related},
     error::Result,
     scalars::Json,
     subject::{Subject, SubjectSource},
@@ -143,8 +143,7 @@ impl Cohort {
 
     /// The project that the cohort belongs to.
     async fn project(&self, ctx: &Context<'_>) -> Option<Result<Project>> {
-        let project = RequestContext::of(ctx).loaders.projects.load(self.0.project?).await.transpose()?;
-        Some(project.map(Project).map_err(Into::into))
+        related(&RequestContext::of(ctx).loaders.projects, self.0.project, Project).await
     }
 
     /// Id of the project. Costs nothing.

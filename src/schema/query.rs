@@ -8,7 +8,7 @@ use futures::future::join_all;
 use super::{
     biological_sex::{BiologicalSex, Dataset},
     connection::{Connection, Paging, of_list},
-    context::{RequestContext, id_of, node_id, upstream_id},
+    context::{RequestContext, id_of, node_id, related, upstream_id},
     entities::Entities,
     error::{Error, Result},
     license::Supplier,
@@ -113,8 +113,7 @@ impl Fields {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),
         };
-        let project = RequestContext::of(ctx).loaders.projects.load(id).await.transpose()?;
-        Some(project.map(Project).map_err(Into::into))
+        related(&RequestContext::of(ctx).loaders.projects, Some(id), Project).await
     }
 
     /// BrainSTEM's projects by name. Null where BrainSTEM is not configured.
@@ -141,8 +140,7 @@ impl Fields {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),
         };
-        let procedure = RequestContext::of(ctx).loaders.procedures.load(id).await.transpose()?;
-        Some(procedure.map(Procedure).map_err(Into::into))
+        related(&RequestContext::of(ctx).loaders.procedures, Some(id), Procedure).await
     }
 
     /// BrainSTEM's procedures by date. Null where BrainSTEM is not configured.

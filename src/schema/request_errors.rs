@@ -28,6 +28,8 @@ use async_graphql::{
 /// Characters of async-graphql's own words about a value that a client is told.
 const MAX_REASON: usize = 200;
 
+use super::code;
+
 /// What a transport allows, and what it learns of the request it handed over. Goes into the request's data; without it
 /// anything may run.
 #[derive(Clone, Debug, Default)]
@@ -64,11 +66,11 @@ impl RequestScope {
         match selected(document, self.operation_name.as_deref()).map(|operation| operation.ty) {
             Some(OperationType::Mutation) if self.queries_only => {
                 self.progress.refused.store(true, Ordering::Relaxed);
-                Err(coded(ServerError::new("A mutation needs POST.", None), "BAD_USER_INPUT"))
+                Err(coded(ServerError::new("A mutation needs POST.", None), code::BAD_USER_INPUT))
             }
             Some(OperationType::Subscription) => {
-                let message = "Subscriptions are not served here: use the WebSocket or SSE address.";
-                Err(coded(ServerError::new(message, None), "BAD_USER_INPUT"))
+                let message = "Subscriptions are not served here.";
+                Err(coded(ServerError::new(message, None), code::BAD_USER_INPUT))
             }
             _ => Ok(()),
         }
@@ -157,7 +159,7 @@ impl Extension for Hooks {
                 let reason = shortened(&error.message);
                 error.message = format!("`{argument}` was given a value that it can't take. {reason}");
             }
-            set_code(error, "BAD_USER_INPUT");
+            set_code(error, code::BAD_USER_INPUT);
         }
         response
     }
@@ -181,7 +183,7 @@ impl Extension for Hooks {
             Some(missing) => {
                 let (name, of) = (&missing.name.node, &missing.var_type.node);
                 let message = format!("`${name}` has no value: expected one of type `{of}` in `variables`.");
-                Err(coded(ServerError::new(message, Some(missing.name.pos)), "BAD_USER_INPUT"))
+                Err(coded(ServerError::new(message, Some(missing.name.pos)), code::BAD_USER_INPUT))
             }
             None => Ok(document),
         }
@@ -215,12 +217,12 @@ fn parse_error(mut error: ServerError) -> ServerError {
         let reason = error.message.lines().last().unwrap_or_default().trim_start_matches([' ', '=']);
         error.message = format!("Syntax error: {reason}");
     }
-    let code = limit_code(&error).unwrap_or("GRAPHQL_PARSE_FAILED");
+    let code = limit_code(&error).unwrap_or(code::GRAPHQL_PARSE_FAILED);
     coded(error, code)
 }
 
 fn validation_error(error: ServerError) -> ServerError {
-    let code = limit_code(&error).unwrap_or("GRAPHQL_VALIDATION_FAILED");
+    let code = limit_code(&error).unwrap_or(code::GRAPHQL_VALIDATION_FAILED);
     coded(error, code)
 }
 
@@ -228,9 +230,9 @@ fn validation_error(error: ServerError) -> ServerError {
 fn limit_code(error: &ServerError) -> Option<&'static str> {
     let says = |words: &str| error.message.starts_with(words);
     if says("The recursion depth of the query") || says("Query is nested too deep") {
-        Some("QUERY_TOO_DEEP")
+        Some(code::QUERY_TOO_DEEP)
     } else if says("The number of directives on") || says("The amount of aliases") || says("Query is too complex") {
-        Some("QUERY_TOO_COMPLEX")
+        Some(code::QUERY_TOO_COMPLEX)
     } else {
         None
     }

@@ -8,7 +8,7 @@ use super::{
     biological_sex::{BiologicalSex, Company, Dataset},
     breeding::Breeding,
     connection::{Connection, Paging, of_filtered_ids, of_ids},
-    context::{RequestContext, global_id},
+    context::{RequestContext, global_id, related, related_all},
     error::Result,
     license::{License, Supplier},
     log::SubjectLog,
@@ -158,14 +158,12 @@ impl Subject {
             Ok(strain) => strain,
             Err(error) => return Some(Err(error.into())),
         };
-        let species = loaders.species.load(strain.species?).await.transpose()?;
-        Some(species.map(Species).map_err(Into::into))
+        related(&loaders.species, strain.species, Species).await
     }
 
     /// The strain. BrainSTEM only.
     async fn strain(&self, ctx: &Context<'_>) -> Option<Result<Strain>> {
-        let strain = RequestContext::of(ctx).loaders.strains.load(self.0.strain?).await.transpose()?;
-        Some(strain.map(Strain).map_err(Into::into))
+        related(&RequestContext::of(ctx).loaders.strains, self.0.strain, Strain).await
     }
 
     /// The genotype. BrainSTEM only.
@@ -197,12 +195,7 @@ impl Subject {
     /// The projects that the animal belongs to. Those that may not be seen are left out. Null for people.
     async fn projects(&self, ctx: &Context<'_>) -> Option<Result<Vec<Project>>> {
         self.0.brainstem()?;
-        let projects = RequestContext::of(ctx).loaders.projects.load_all(&self.0.projects).await;
-        Some(
-            projects
-                .map(|projects| projects.into_iter().map(|(_, project)| Project(project)).collect())
-                .map_err(Into::into),
-        )
+        Some(related_all(&RequestContext::of(ctx).loaders.projects, &self.0.projects, Project).await)
     }
 
     /// What was done to the animal: implants, recordings, injections. Procedures that may not be seen are left out of
@@ -252,24 +245,17 @@ impl Subject {
     /// The licences that permit work with the animal. Those that may not be seen are left out. Null for people.
     async fn licenses(&self, ctx: &Context<'_>) -> Option<Result<Vec<License>>> {
         self.0.brainstem()?;
-        let licenses = RequestContext::of(ctx).loaders.licenses.load_all(&self.0.licenses).await;
-        Some(
-            licenses
-                .map(|licenses| licenses.into_iter().map(|(_, license)| License(license)).collect())
-                .map_err(Into::into),
-        )
+        Some(related_all(&RequestContext::of(ctx).loaders.licenses, &self.0.licenses, License).await)
     }
 
     /// Where the animal was bought. BrainSTEM only; older servers have `brainStem { supplierText }` instead.
     async fn supplier(&self, ctx: &Context<'_>) -> Option<Result<Supplier>> {
-        let supplier = RequestContext::of(ctx).loaders.suppliers.load(self.0.supplier?).await.transpose()?;
-        Some(supplier.map(Supplier).map_err(Into::into))
+        related(&RequestContext::of(ctx).loaders.suppliers, self.0.supplier, Supplier).await
     }
 
     /// The breeding that the animal comes from, with its mother and father. BrainSTEM only.
     async fn breeding(&self, ctx: &Context<'_>) -> Option<Result<Breeding>> {
-        let breeding = RequestContext::of(ctx).loaders.breedings.load(self.0.breeding?).await.transpose()?;
-        Some(breeding.map(Breeding).map_err(Into::into))
+        related(&RequestContext::of(ctx).loaders.breedings, self.0.breeding, Breeding).await
     }
 
     /// Ids of all projects that the record lists, also of those that may not be seen. Costs nothing.

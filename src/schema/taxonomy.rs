@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 
 use super::{
-    context::{RequestContext, global_id},
+    context::{RequestContext, global_id, related},
     error::Result,
     scalars::Json,
     subject::SubjectSource,
@@ -45,8 +45,7 @@ impl Strain {
 
     /// The species that the strain belongs to.
     async fn species(&self, ctx: &Context<'_>) -> Option<Result<Species>> {
-        let species = RequestContext::of(ctx).loaders.species.load(self.0.species?).await.transpose()?;
-        Some(species.map(Species).map_err(Into::into))
+        related(&RequestContext::of(ctx).loaders.species, self.0.species, Species).await
     }
 
     /// Id of the species. Costs nothing.
