@@ -352,8 +352,7 @@ async fn the_dictionary_and_the_datasets_read_as_they_are_stored() {
         datasets { __typename id source sourceId name companySourceId } }";
     let answer = app.query(query).await;
     let data = answer.data();
-    let mut sexes = app.haut_ai().records("biological_sexes");
-    sexes.sort_by_key(|sex| sex["id"].to_string());
+    let sexes = app.haut_ai().records("biological_sexes");
     let uuid = |record: &Value| Uuid::try_parse(record["id"].as_str().unwrap()).unwrap();
     let expected = sexes.iter().map(|sex| {
         let id = NodeId::BiologicalSex(Id::new(uuid(sex))).to_string();
