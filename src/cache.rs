@@ -2,8 +2,7 @@
 //!
 //! A [`Store`] knows keys and answers, not where answers come from. A batch is one flight for many keys: each key's
 //! [`Answer`] waits for its own part of it. Whoever waits drives the flight; when nobody waits any more, it is dropped.
-//! Failures are not kept; "not there" is, briefly. What an invalidated generation began to read neither fills the store
-//! nor is joined.
+//! Failures are not kept; "not there" is, briefly.
 
 use std::{
     any::Any,
@@ -21,7 +20,7 @@ use futures::{
     FutureExt as _,
     future::{BoxFuture, Shared, WeakShared},
 };
-use moka::Expiry;
+use moka::{Expiry, policy::EvictionPolicy};
 
 use crate::{
     domain::NodeId,
@@ -141,6 +140,8 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
         let kept = moka::sync::Cache::builder()
             .max_capacity(max_bytes)
             .weigher(|_: &K, kept: &Kept| kept.bytes)
+            // The newest is what the rest of a query asks for next; the default policy may not let it in.
+            .eviction_policy(EvictionPolicy::lru())
             .expire_after(Lifetimes { fresh, absent })
             .build();
         Arc::new(Self { kept, flights: Mutex::default(), numbers: AtomicU64::new(0) })
@@ -151,10 +152,18 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
         self.kept.get(key).map(|kept| kept.record.and_then(typed))
     }
 
-    /// Keeps a record that came along with another answer.
+    /// Keeps a record.
     pub fn keep<V: Send + Sync + 'static>(&self, key: K, record: &Weighed<V>) {
         let bytes = record.bytes.saturating_add(OVERHEAD);
         self.kept.insert(key, Kept { record: Some(Arc::clone(&record.record) as AnyRecord), bytes });
+    }
+
+    /// Keeps a record that came along with another answer, unless one is kept already: what comes along may be less than
+    /// the whole.
+    pub fn keep_beside<V: Send + Sync + 'static>(&self, key: K, record: &Weighed<V>) {
+        if self.kept.get(&key).is_none_or(|kept| kept.record.is_none()) {
+            self.keep(key, record);
+        }
     }
 
     /// An answer for every key: kept, joined, or from the flights that `fetch` cuts the missing keys into.

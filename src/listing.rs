@@ -97,7 +97,7 @@ impl Walk<'_> {
             let datasets = self.deadline.bound(Source::HautAi, source.dataset_ids(credential)).await?;
             let totals = datasets.into_iter().map(|dataset| source.total(credential, dataset));
             let totals = self.deadline.bound(Source::HautAi, futures::future::try_join_all(totals)).await?;
-            Ok(totals.into_iter().sum())
+            Ok(totals.into_iter().try_fold(0u64, |sum, total| sum.checked_add(total?)))
         };
         let animals = async {
             let Some((source, credential)) = self.brainstem() else {
@@ -107,7 +107,7 @@ impl Walk<'_> {
             self.deadline.bound(Source::BrainStem, source.total::<Subject>(credential, &query)).await
         };
         let (people, animals): (Option<u64>, Option<u64>) = futures::future::try_join(people, animals).await?;
-        Ok(people.zip(animals).map(|(people, animals)| people + animals))
+        Ok(people.zip(animals).and_then(|(people, animals)| people.checked_add(animals)))
     }
 
     fn haut_ai(&self) -> Option<(&CachedHautAi, CredentialId)> {

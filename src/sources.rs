@@ -10,6 +10,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::domain::Source;
@@ -89,6 +90,17 @@ fn accept(answer: client::Answer) -> Result<Option<bytes::Bytes>, Fault> {
         status @ (502..=504) => Err(Fault::Unready { status, retry_after }),
         status => Err(Fault::Status(status)),
     }
+}
+
+/// Whether a list's page lies behind its last one. Django REST framework tells that from a list that is not there by its
+/// words alone.
+fn is_past_the_end(answer: &client::Answer) -> bool {
+    #[derive(Deserialize)]
+    struct Message {
+        detail: String,
+    }
+    let says = |message: Message| message.detail.starts_with("Invalid page");
+    answer.status.as_u16() == 404 && serde_json::from_slice(&answer.body).is_ok_and(says)
 }
 
 /// What recent requests to a source showed; never asks anything itself.

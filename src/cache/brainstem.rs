@@ -118,17 +118,23 @@ fn keep<'a, T: Model>(
     }
 }
 
+fn keep_beside<T: Model>(records: &Store<RecordKey>, credential: CredentialId, items: &[Weighed<T>]) {
+    for item in items {
+        records.keep_beside((credential, T::NODE(item.record.id())), item);
+    }
+}
+
 fn keep_related(records: &Store<RecordKey>, credential: CredentialId, related: &Related) {
-    keep(records, credential, &related.subjects);
-    keep(records, credential, &related.projects);
-    keep(records, credential, &related.procedures);
-    keep(records, credential, &related.logs);
-    keep(records, credential, &related.state_changes);
-    keep(records, credential, &related.strains);
-    keep(records, credential, &related.species);
-    keep(records, credential, &related.suppliers);
-    keep(records, credential, &related.licenses);
-    keep(records, credential, &related.breedings);
-    keep(records, credential, &related.cohorts);
-    keep(records, credential, &related.brain_regions);
+    keep_beside(records, credential, &related.subjects);
+    keep_beside(records, credential, &related.projects);
+    keep_beside(records, credential, &related.procedures);
+    keep_beside(records, credential, &related.logs);
+    keep_beside(records, credential, &related.state_changes);
+    keep_beside(records, credential, &related.strains);
+    keep_beside(records, credential, &related.species);
+    keep_beside(records, credential, &related.suppliers);
+    keep_beside(records, credential, &related.licenses);
+    keep_beside(records, credential, &related.breedings);
+    keep_beside(records, credential, &related.cohorts);
+    keep_beside(records, credential, &related.brain_regions);
 }

@@ -178,6 +178,8 @@ impl Search {
         self.missing = unserved;
         match self.list(|_, _| true).await {
             Ok(()) => self.found,
+            // No such dataset: no such subjects.
+            Err(error) if error.fault == Fault::Status(404) => self.found,
             Err(error) => self.fail(&error),
         }
     }
@@ -293,10 +295,14 @@ impl Shared {
         credential: CredentialId,
         keys: Vec<RecordKey>,
     ) -> Fetched<RecordKey, BiologicalSex> {
-        let mut known = self.taught().clone();
         let id_of = |key: &RecordKey| match key.1 {
             NodeId::BiologicalSex(id) => Some((credential, id)),
             _ => None,
+        };
+        let mut known: Sexes = {
+            let taught = self.taught();
+            let asked = keys.iter().filter_map(id_of);
+            asked.filter_map(|id| Some((id, Arc::clone(taught.get(&id)?)))).collect()
         };
         let mut failure = None;
         if keys.iter().filter_map(id_of).any(|id| !known.contains_key(&id)) {

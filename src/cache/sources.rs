@@ -10,9 +10,9 @@ use futures::future;
 use super::{CachedBrainStem, CachedHautAi, Store};
 use crate::{
     config::{self, Config},
-    domain::{Source, Subject},
+    domain::{Procedure, Source, Subject},
     sources::{
-        SourceError,
+        Fault,
         brainstem::{BrainStem, ListQuery},
         haut_ai::HautAi,
     },
@@ -78,25 +78,33 @@ impl Sources {
     }
 }
 
-async fn timed(source: Source, check: impl Future<Output = Result<String, SourceError>>) -> Checked {
+async fn timed(source: Source, check: impl Future<Output = Result<String, String>>) -> Checked {
     let started = Instant::now();
-    let outcome = check.await.map_err(|error| error.fault.to_string());
+    let outcome = check.await;
     Checked { source: source.title(), outcome, took: started.elapsed() }
 }
 
-async fn check_haut_ai(source: &HautAi) -> Result<String, SourceError> {
-    let company = source.company().await?;
-    let datasets = source.datasets().await?;
+async fn check_haut_ai(source: &HautAi) -> Result<String, String> {
+    let company = source.company().await.map_err(|error| error.fault.to_string())?;
+    let datasets = source.datasets().await.map_err(|error| error.fault.to_string())?;
     let configured = source.configured_datasets().map_or(datasets.len(), <[_]>::len);
-    let missing = configured - datasets.len().min(configured);
-    let note =
-        if missing == 0 { String::new() } else { format!("; {missing} of HAUT_AI_DATASET_IDS are not among them") };
-    Ok(format!("company {company}, {} datasets{note}", datasets.len()))
+    match configured.saturating_sub(datasets.len()) {
+        0 => Ok(format!("company {company}, {} datasets", datasets.len())),
+        missing => Err(format!("company {company} has not {missing} of the datasets in HAUT_AI_DATASET_IDS")),
+    }
 }
 
-async fn check_brainstem(source: &BrainStem) -> Result<String, SourceError> {
-    let page = source.page::<Subject>(&ListQuery::default(), 0, 1).await?.page;
-    Ok(match page.total {
+async fn check_brainstem(source: &BrainStem) -> Result<String, String> {
+    let query = ListQuery::default();
+    let subjects = source.page::<Subject>(&query, 0, 1).await.map_err(|error| error.fault.to_string())?;
+    // The list whose address tells one generation from the other.
+    match source.page::<Procedure>(&query, 0, 1).await {
+        Err(error) if error.fault == Fault::Status(404) => {
+            return Err("it has subjects, but no list of procedures; is BRAINSTEM_GENERATION right?".to_owned());
+        }
+        outcome => outcome.map_err(|error| error.fault.to_string())?,
+    };
+    Ok(match subjects.page.total {
         Some(total) => format!("{total} subjects to be seen"),
         None => "subjects can be listed; the server does not count them".to_owned(),
     })

@@ -100,11 +100,17 @@ impl Settings {
             }
             match KEYS.iter().find(|key| key.variable() == *name) {
                 Some(key) => self.set(key, value.clone(), Origin::Environment),
-                None if is_from_kubernetes(name, value) => {}
+                None if is_from_kubernetes(name, value) || is_somebody_elses(name) => {}
                 None => self.fault(Fault::at(name, &Origin::Environment, unknown_variable(name))),
             }
         }
     }
+}
+
+/// Build systems have variables such as `CACHE_DIR`, too: under the names that are not ours alone only slips are faults.
+fn is_somebody_elses(name: &str) -> bool {
+    let shared = matches!(section_of(name), Some(Section::Cache | Section::Limits));
+    shared && closest(name, KEYS.iter().map(Key::variable)).is_none()
 }
 
 fn section_of(variable: &str) -> Option<Section> {

@@ -1,6 +1,7 @@
 //! How the text of a setting becomes a value. `None` always means: not what the key's kind expects.
 
 use std::{
+    collections::HashSet,
     net::{IpAddr, SocketAddr},
     str::FromStr as _,
     time::Duration,
@@ -81,7 +82,10 @@ pub(super) fn uuid(_: Kind, text: &str) -> Option<Uuid> {
 }
 
 pub(super) fn uuids(kind: Kind, text: &str) -> Option<Vec<Uuid>> {
-    let ids: Vec<Uuid> = items(text).map(|item| uuid(kind, item)).collect::<Option<_>>()?;
+    let mut ids: Vec<Uuid> = items(text).map(|item| uuid(kind, item)).collect::<Option<_>>()?;
+    // Once is enough: what goes through them in turn would come back to the first.
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(*id));
     (!ids.is_empty()).then_some(ids)
 }
 

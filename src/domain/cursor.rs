@@ -102,10 +102,13 @@ impl Position for Behind {
 }
 
 impl Behind {
-    /// Where in the list, as it is now, the walk goes on.
-    pub fn resume(&self, mut ids: impl Iterator<Item = Uuid>) -> usize {
+    /// Where in the list, as it is now, the walk goes on. An id may stand there more than once: the place counts first.
+    pub fn resume(&self, ids: &[Uuid]) -> usize {
         let index = usize::try_from(self.index).unwrap_or(usize::MAX);
-        ids.position(|id| id == self.id).map_or(index, |found| found + 1)
+        if ids.get(index) == Some(&self.id) {
+            return index + 1;
+        }
+        ids.iter().rposition(|id| *id == self.id).map_or(index, |found| found + 1)
     }
 }
 
@@ -241,10 +244,13 @@ mod tests {
     #[test]
     fn a_walk_resumes_where_its_id_was() {
         let ids = [1, 2, 3].map(Uuid::from_u128);
-        let at = Behind { id: ids[1], index: 2 };
-        assert_eq!(at.resume(ids.into_iter()), 2);
-        assert_eq!(at.resume([ids[1], ids[2]].into_iter()), 1);
+        let at = Behind { id: ids[1], index: 1 };
+        assert_eq!(at.resume(&ids), 2);
+        assert_eq!(at.resume(&[ids[1], ids[2]]), 1);
         let gone = Behind { id: Uuid::from_u128(9), index: 2 };
-        assert_eq!(gone.resume(ids.into_iter()), 2);
+        assert_eq!(gone.resume(&ids), 2);
+        let repeating = [ids[0], ids[1], ids[0], ids[2]];
+        assert_eq!(Behind { id: ids[0], index: 2 }.resume(&repeating), 3);
+        assert_eq!(Behind { id: ids[0], index: 0 }.resume(&repeating), 1);
     }
 }

@@ -4,6 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use async_graphql::{Context, Object, OutputType, SimpleObject, TypeName};
 use dataloader::BatchFn;
+use uuid::Uuid;
 
 use super::{
     context::{RequestContext, add_error},
@@ -251,8 +252,9 @@ where
 }
 
 fn start<T>(paging: &Paging, list: Fingerprint, ids: &[Id<T>]) -> Result<usize> {
-    let position = paging.position::<Behind>(list)?;
-    Ok(position.map_or(0, |behind| behind.resume(ids.iter().map(|id| id.uuid()))).min(ids.len()))
+    let Some(behind) = paging.position::<Behind>(list)? else { return Ok(0) };
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    Ok(behind.resume(&ids).min(ids.len()))
 }
 
 fn behind<T>(list: Fingerprint, ids: &[Id<T>], at: usize) -> String {

@@ -126,9 +126,19 @@ impl Procedure {
         self.0.created_at.value.map(DateTime)
     }
 
+    /// When the record was made, as BrainSTEM writes it.
+    async fn raw_created_at(&self) -> Option<&str> {
+        self.0.created_at.raw.as_deref()
+    }
+
     /// When the record was last changed.
     async fn updated_at(&self) -> Option<DateTime> {
         self.0.updated_at.value.map(DateTime)
+    }
+
+    /// When the record was last changed, as BrainSTEM writes it.
+    async fn raw_updated_at(&self) -> Option<&str> {
+        self.0.updated_at.raw.as_deref()
     }
 }
 

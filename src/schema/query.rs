@@ -25,6 +25,9 @@ use crate::{
     sources::brainstem::{ListQuery, Model},
 };
 
+/// The longest text that is looked for, in characters; names have up to 200. Encoded it is twelve times as many bytes.
+const MAX_TEXT: usize = 200;
+
 /// One way to name a subject.
 #[derive(OneofObject)]
 pub enum SubjectBy {
@@ -219,9 +222,25 @@ async fn searched<T: Model, G>(
     wrap: fn(Arc<T>) -> G,
 ) -> Option<Result<Connection<G>>> {
     let search = search.filter(|search| !search.is_empty());
+    if let Some(search) = &search
+        && let Err(error) = fits_a_url("search", search)
+    {
+        return Some(Err(error));
+    }
     let list = Fingerprint::of(&[field, search.as_deref().unwrap_or_default()]);
     let filters = search.map(|search| ("filter{name.icontains}", search));
     of_list(ctx, list, paging, Vec::from_iter(filters), wrap).await.transpose()
+}
+
+/// A text that goes into a request line, which is short, and to a database, which takes no NUL.
+fn fits_a_url(argument: &str, text: &str) -> Result<()> {
+    if text.chars().count() > MAX_TEXT {
+        return Err(Error::BadUserInput(format!("`{argument}` is too long: expected at most {MAX_TEXT} characters.")));
+    }
+    if text.contains('\0') {
+        return Err(Error::BadUserInput(format!("`{argument}` holds the character U+0000, which no name has.")));
+    }
+    Ok(())
 }
 
 async fn subject_by(ctx: &Context<'_>, by: SubjectBy) -> Result<Option<Subject>> {
@@ -271,6 +290,7 @@ async fn subject_by_name(ctx: &Context<'_>, name: String) -> Result<Option<Subje
     if name.is_empty() {
         return Err(Error::BadUserInput("`by.brainStemName` is empty: expected a subject's name.".to_owned()));
     }
+    fits_a_url("by.brainStemName", &name)?;
     let Some((source, credential)) = request.sources.brainstem.as_ref().zip(request.credentials.brainstem) else {
         return Ok(None);
     };

@@ -4,9 +4,12 @@
 //! async-graphql gives such errors no code, and its answer does not tell whether anything was executed: this extension
 //! knows, because its hooks run around each step.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_graphql::{
@@ -92,8 +95,11 @@ fn selected<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<
 /// A variable that must be given and is not. async-graphql itself takes it for null or false.
 fn missing_variable<'a>(operation: &'a OperationDefinition, given: &Variables) -> Option<&'a VariableDefinition> {
     operation.variable_definitions.iter().map(|definition| &definition.node).find(|definition| {
-        let must_be_given = !definition.var_type.node.nullable && definition.default_value.is_none();
-        must_be_given && given.get(&definition.name.node).is_none_or(|value| *value == ConstValue::Null)
+        let missing = match given.get(&definition.name.node) {
+            Some(value) => *value == ConstValue::Null,
+            None => definition.default_value.is_none(),
+        };
+        missing && !definition.var_type.node.nullable
     })
 }
 
@@ -113,9 +119,11 @@ struct Hooks {
 }
 
 impl Hooks {
-    /// The name of the argument whose value stands where the error points to. Parses again: such errors are rare.
-    fn argument_at(&self, error: &ServerError) -> Option<Name> {
-        let document = parse_query(self.query.get()?).ok()?;
+    /// The names of the query's arguments by where their values stand, where an error points to. Parses again: such errors
+    /// are rare.
+    fn arguments(&self) -> HashMap<(usize, usize), Name> {
+        let mut arguments = HashMap::new();
+        let Some(document) = self.query.get().and_then(|query| parse_query(query).ok()) else { return arguments };
         let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
         let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
         let mut sets: Vec<&SelectionSet> = operations.chain(fragments).collect();
@@ -123,11 +131,8 @@ impl Hooks {
             for selection in &set.items {
                 match &selection.node {
                     Selection::Field(field) => {
-                        let at = |value: &Pos| error.locations.contains(value);
-                        let argument = field.node.arguments.iter().find(|(_, value)| at(&value.pos));
-                        if let Some((name, _)) = argument {
-                            return Some(name.node.clone());
-                        }
+                        let named = field.node.arguments.iter();
+                        arguments.extend(named.map(|(name, value)| (place(value.pos), name.node.clone())));
                         sets.push(&field.node.selection_set.node);
                     }
                     Selection::InlineFragment(fragment) => sets.push(&fragment.node.selection_set.node),
@@ -135,8 +140,12 @@ impl Hooks {
                 }
             }
         }
-        None
+        arguments
     }
+}
+
+fn place(position: Pos) -> (usize, usize) {
+    (position.line, position.column)
 }
 
 /// async-graphql quotes the value, which may be of any length.
@@ -154,8 +163,11 @@ impl Extension for Hooks {
         let mut response = next.run(ctx).await;
         // What is left without a code is the caller's: an operation name that is missing or unknown, or, once resolvers ran,
         // a value that did not fit its argument. Resolvers' own errors have one.
+        let mut arguments = None;
         for error in response.errors.iter_mut().filter(|error| !has_code(error)) {
-            if let Some(argument) = self.argument_at(error) {
+            // Read once, however many errors there are: a query can be made to have thousands.
+            let arguments = arguments.get_or_insert_with(|| self.arguments());
+            if let Some(argument) = error.locations.iter().find_map(|at| arguments.get(&place(*at))) {
                 let reason = shortened(&error.message);
                 error.message = format!("`{argument}` was given a value that it can't take. {reason}");
             }

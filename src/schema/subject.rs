@@ -311,6 +311,7 @@ impl Subject {
             promote_image_id: own.promote_image_id.clone().map(ID),
             raw_sex: own.biological_sex.as_ref().map(raw_sex),
             raw_birth_date: self.0.birth_date.raw.clone(),
+            raw_created_at: self.0.created_at.raw.clone(),
         })
     }
 
@@ -359,6 +360,8 @@ pub struct HautAiSubject {
     raw_sex: Option<String>,
     /// The birth date as Haut.AI writes it.
     raw_birth_date: Option<String>,
+    /// The time of creation as Haut.AI writes it.
+    raw_created_at: Option<String>,
 }
 
 /// What only BrainSTEM has of a subject.

@@ -76,25 +76,25 @@ fn sideloads(request: &RequestContext, list: &Lookahead<'_>) -> Vec<&'static str
         return Vec::new();
     };
     let legacy = brainstem.source().generation() == Generation::Legacy;
-    let selects = |field: &str| {
-        list.field("nodes").field(field).exists() || list.field("edges").field("node").field(field).exists()
-    };
-    let nested = |field: &str, inner: &str| {
-        let of = |subject: Lookahead<'_>| subject.field(field).field("nodes").field(inner).exists();
+    let selects = |path: &[&str]| {
+        let of = |subject: Lookahead<'_>| path.iter().fold(subject, |at, field| at.field(field)).exists();
         of(list.field("nodes")) || of(list.field("edges").field("node"))
     };
+    let regions_selected =
+        selects(&["procedures", "nodes", "brainRegion"]) || selects(&["procedures", "edges", "node", "brainRegion"]);
+    let species_selected = selects(&["species"]) || selects(&["strain", "species"]);
     let procedures = if legacy { "actions.*" } else { "procedures.*" };
     let regions = if legacy { "actions.brain_region.*" } else { "procedures.brain_region.*" };
     [
-        (selects("projects"), "projects.*"),
-        (selects("procedures"), procedures),
-        (nested("procedures", "brainRegion"), regions),
-        (selects("logs") && !legacy, "subjectlogs.*"),
-        (selects("licenses"), "licenses.*"),
-        (selects("strain") || selects("species"), "strain.*"),
-        (selects("species"), "strain.species.*"),
-        (selects("supplier"), "supplier.*"),
-        (selects("breeding"), "breeding.*"),
+        (selects(&["projects"]), "projects.*"),
+        (selects(&["procedures"]), procedures),
+        (regions_selected, regions),
+        (selects(&["logs"]) && !legacy, "subjectlogs.*"),
+        (selects(&["licenses"]), "licenses.*"),
+        (selects(&["strain"]) || species_selected, "strain.*"),
+        (species_selected, "strain.species.*"),
+        (selects(&["supplier"]), "supplier.*"),
+        (selects(&["breeding"]), "breeding.*"),
     ]
     .into_iter()
     .filter_map(|(wanted, include)| wanted.then_some(include))

@@ -5,10 +5,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::Context as _;
@@ -20,7 +17,8 @@ use url::Url;
 use super::{
     CredentialId, Fault, SourceError, Traffic, accept,
     client::{Bounds, Request, UpstreamClient},
-    paging::{MAX_PAGE, PAGES_DO_NOT_FOLLOW, Page, Weighed, covering_page, window},
+    is_past_the_end,
+    paging::{PAGES_DO_NOT_FOLLOW, Page, PageCap, Weighed, covering_page, window},
 };
 use crate::{
     config::{self, AuthScheme, Generation, Limits, Portal},
@@ -49,8 +47,7 @@ pub struct BrainStem {
     authorization: Option<HeaderValue>,
     credential: CredentialId,
     traffic: Traffic,
-    /// The largest page that the server was seen to give.
-    page_cap: AtomicU64,
+    page_cap: PageCap,
 }
 
 /// Which records of a list, in which order, and what comes along.
@@ -99,7 +96,7 @@ impl BrainStem {
                 &[portal_segment(config.portal), token.unwrap_or_default()],
             ),
             traffic: Traffic::default(),
-            page_cap: AtomicU64::new(MAX_PAGE),
+            page_cap: PageCap::default(),
         })
     }
 
@@ -135,14 +132,12 @@ impl BrainStem {
 
     async fn asked_page<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<Listed<T>, SourceError> {
         let (url, start, limit) = self.page_url::<T>(query, at, count)?;
-        let Some(body) = self.get(url).await? else {
-            // Behind the last page, servers that page by number answer 404. On the first one it means that there is no such
-            // list: the path is wrong or the portal lacks it, which is not the same as an empty one.
-            if start == 0 {
-                return Err(error(Fault::Status(404)));
-            }
+        let answer = self.client.send(&Request::get(url, self.authorization.clone())).await?;
+        if start > 0 && is_past_the_end(&answer) {
             return Ok(Listed { page: Page::nothing_at(start), related: Related::default() });
-        };
+        }
+        // Otherwise there is no such list: the path is wrong or the portal lacks it, which is not the same as an empty one.
+        let body = accept(answer).map_err(error)?.ok_or_else(|| error(Fault::Status(404)))?;
         let list = answer::list(&body, self.generation, start, limit).map_err(|why| error(Fault::Invalid(why)))?;
         // The page size that the server names, or that it cut this page to although more follows.
         let page = &list.listed.page;
@@ -150,7 +145,7 @@ impl BrainStem {
         if let Some(size) = list.page_size.or(cut)
             && (1..limit).contains(&size)
         {
-            self.page_cap.store(size, Ordering::Relaxed);
+            self.page_cap.learn(size);
         }
         Ok(list.listed)
     }
@@ -226,7 +221,7 @@ impl BrainStem {
 
     /// The list's URL, where the page starts, and how many records it is asked for.
     fn page_url<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<(Url, u64, u64), SourceError> {
-        let (page, limit) = covering_page(at, count, self.page_cap.load(Ordering::Relaxed));
+        let (page, limit) = covering_page(at, count, self.page_cap.get());
         let start = (page - 1) * limit;
         let mut url = self.list_url::<T>(query)?;
         let mut pairs = url.query_pairs_mut();

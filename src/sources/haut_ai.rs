@@ -4,10 +4,9 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicBool, Ordering},
 };
 
-use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use url::Url;
@@ -16,7 +15,8 @@ use uuid::Uuid;
 use super::{
     CredentialId, Fault, SourceError, Traffic, accept,
     client::{Answer, Bounds, UpstreamClient},
-    paging::{MAX_PAGE, PAGES_DO_NOT_FOLLOW, Page, Weighed, covering_page, window},
+    is_past_the_end,
+    paging::{MAX_PAGE, PAGES_DO_NOT_FOLLOW, Page, PageCap, Weighed, covering_page, window},
     wire::{Whole, record},
 };
 use crate::{
@@ -44,8 +44,7 @@ pub struct HautAi {
     sexes_path: String,
     credential: CredentialId,
     traffic: Traffic,
-    /// The largest page that the server was seen to give.
-    page_cap: AtomicU64,
+    page_cap: PageCap,
     /// GET of one subject is inferred, not documented: the server said that it does not have it.
     lacks_detail: AtomicBool,
 }
@@ -69,12 +68,6 @@ struct ListAnswer<'a> {
     results: Vec<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct DetailMessage {
-    #[serde(default)]
-    detail: String,
-}
-
 impl HautAi {
     /// Prepares the client; makes no request.
     pub fn new(config: &config::HautAi, limits: &Limits) -> anyhow::Result<Self> {
@@ -92,7 +85,7 @@ impl HautAi {
             sexes_path: config.biological_sexes_path.clone(),
             credential: access::credential(config),
             traffic: Traffic::default(),
-            page_cap: AtomicU64::new(MAX_PAGE),
+            page_cap: PageCap::default(),
             lacks_detail: AtomicBool::new(false),
         })
     }
@@ -222,29 +215,30 @@ impl HautAi {
         count: u64,
         read: impl Fn(&str) -> Option<T>,
     ) -> Result<Page<T>, SourceError> {
-        // Once more where the server cuts its pages to a size that it told only now.
-        for _ in 0..2 {
+        // Again where the server cuts its pages to a size that it told only now.
+        for _ in 0..3 {
             let page = self.traffic.watch(self.numbered_page(url.clone(), at, count, &read)).await?;
-            if page.holds(at) || page.is_end() {
+            if let Some(page) = page.filter(|page| page.holds(at) || page.is_end()) {
                 return Ok(page);
             }
         }
         Err(error(PAGES_DO_NOT_FOLLOW))
     }
 
+    /// `None`: where the page stands is not certain, and another size has to be asked for.
     async fn numbered_page<T>(
         &self,
         mut url: Url,
         at: u64,
         count: u64,
         read: impl Fn(&str) -> Option<T>,
-    ) -> Result<Page<T>, SourceError> {
-        let (number, size) = covering_page(at, count, self.page_cap.load(Ordering::Relaxed));
+    ) -> Result<Option<Page<T>>, SourceError> {
+        let (number, size) = covering_page(at, count, self.page_cap.get());
         let start = (number - 1) * size;
         url.query_pairs_mut().append_pair("page", &number.to_string()).append_pair("page_size", &size.to_string());
         let answer = self.send(&url).await?;
-        if answer.status.as_u16() == 404 && number > 1 && is_past_the_end(&answer.body) {
-            return Ok(Page::nothing_at(start));
+        if number > 1 && is_past_the_end(&answer) {
+            return Ok(Some(Page::nothing_at(start)));
         }
         let body = accept(answer).map_err(error)?.ok_or_else(|| error(Fault::Status(404)))?;
         let list: ListAnswer<'_> = parse(&body, "it is no list of records")?;
@@ -255,14 +249,22 @@ impl HautAi {
             Some(next) => next.get() != "null",
             None => came > 0 && total.is_some_and(|total| start.saturating_add(came) < total),
         };
-        // The server cuts pages without a word, and numbers them by its own size. From now on that is asked for; this page
-        // stands elsewhere than was thought: behind as many of its size, or, the last one, at the list's end.
-        let own_size = if follows { came } else { total.unwrap_or(0).saturating_sub(came) / (number - 1).max(1) };
-        if came < size && (1..size).contains(&own_size) && (follows || number > 1) {
-            self.page_cap.store(own_size, Ordering::Relaxed);
-            return Ok(Page { start: (number - 1) * own_size, items, total, follows: Some(follows) });
+        // A server that cuts pages without a word numbers them by its own size: the one that came, or, on the last page, the
+        // one that divides what lies before. All but the first stand elsewhere then.
+        let before = total.unwrap_or(0).saturating_sub(came);
+        let own_size = match number - 1 {
+            _ if follows => came,
+            0 => 0,
+            pages if before.is_multiple_of(pages) => before / pages,
+            _ => 0,
+        };
+        if came < size && (1..size).contains(&own_size) {
+            self.page_cap.learn(own_size);
+            if number > 1 {
+                return Ok(None);
+            }
         }
-        Ok(Page { start, items, total, follows: Some(follows) })
+        Ok(Some(Page { start, items, total, follows: Some(follows) }))
     }
 
     async fn send(&self, url: &Url) -> Result<Answer, SourceError> {
@@ -302,11 +304,6 @@ fn weigh<T>(record: Option<T>, bytes: usize) -> Option<Weighed<T>> {
 
 fn total(Whole(count): Whole) -> Option<u64> {
     count.and_then(|count| u64::try_from(count).ok())
-}
-
-/// DRF tells a page past the end from a list that is not there by its words alone.
-fn is_past_the_end(body: &Bytes) -> bool {
-    serde_json::from_slice::<DetailMessage>(body).is_ok_and(|message| message.detail.starts_with("Invalid page"))
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], why: &'static str) -> Result<T, SourceError> {

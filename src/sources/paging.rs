@@ -1,6 +1,10 @@
 //! Reading a stretch of a list, whatever pages its server cuts it into.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use super::{Fault, SourceError};
 use crate::domain::Source;
@@ -72,6 +76,31 @@ pub struct Window<T> {
     pub total: Option<u64>,
     /// Whether something follows. `None`: the server does not say, and the page is full.
     pub follows: Option<bool>,
+}
+
+/// The largest page that a server was seen to give. Forgotten after a while, because a page can also be short by chance:
+/// a record was deleted between counting and reading.
+#[derive(Debug, Default)]
+pub(super) struct PageCap(Mutex<Option<(u64, Instant)>>);
+
+impl PageCap {
+    const REMEMBERED: Duration = Duration::from_secs(60);
+
+    pub(super) fn get(&self) -> u64 {
+        match *self.lock() {
+            Some((size, learnt)) if learnt.elapsed() < Self::REMEMBERED => size,
+            _ => MAX_PAGE,
+        }
+    }
+
+    pub(super) fn learn(&self, size: u64) {
+        *self.lock() = Some((size, Instant::now()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(u64, Instant)>> {
+        // Nothing can panic while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Which page of which size holds `count` records from `at` on: the smallest that holds them all, or, where none up to

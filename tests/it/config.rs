@@ -53,7 +53,13 @@ fn defaults_hold_where_nothing_is_set() {
 }
 
 #[test]
+fn variables_of_other_programs_are_left_alone() {
+    load(&[("BRAINSTEM_PORTAL", "public"), ("CACHE_DIR", "/var/cache"), ("LIMITS_NOFILE", "1024")]);
+}
+
+#[test]
 fn either_credential_configures_haut_ai() {
+    const OTHER: &str = "5b1c4f0e-6a39-4d5b-9d0a-2f6c3b7e8a11";
     let config = load(&[("HAUT_AI_TOKEN", "t0ken"), ("HAUT_AI_COMPANY_ID", COMPANY)]);
     let haut_ai = config.haut_ai.unwrap();
     assert_eq!(haut_ai.url.as_str(), "https://saas.haut.ai/");
@@ -61,7 +67,7 @@ fn either_credential_configures_haut_ai() {
     assert!(matches!(haut_ai.access, HautAiAccess::Token(token) if token.expose_secret() == "t0ken"));
 
     let login = [("HAUT_AI_USERNAME", "me@example.org"), ("HAUT_AI_PASSWORD", "pass word")];
-    let config = load(&[login[0], login[1], ("HAUT_AI_DATASET_IDS", &format!("{COMPANY}, {COMPANY}"))]);
+    let config = load(&[login[0], login[1], ("HAUT_AI_DATASET_IDS", &format!("{COMPANY}, {OTHER}, {COMPANY}"))]);
     let haut_ai = config.haut_ai.unwrap();
     assert_eq!((haut_ai.company_id, haut_ai.dataset_ids.unwrap().len()), (None, 2));
     assert!(matches!(haut_ai.access, HautAiAccess::Login { password, .. } if password.expose_secret() == "pass word"));

@@ -100,7 +100,7 @@ async fn malformed_ids() {
     // A number is an ID, too, and only a malformed one here.
     refused(&app, "node(id: 5) { id }", json!({}), &["`id`"]).await;
     // A name is only a name.
-    for name in [&"n".repeat(2_000), "a&limit=0#?%2B{}[]\"\\'\n", "🐭 two"] {
+    for name in [&"n".repeat(200), "a&limit=0#?%2B{}[]\"\\'\n", "🐭 two"] {
         let query = "query($by: SubjectBy!) { subject(by: $by) { id } }";
         let answer = app.query_with(query, json!({"by": {"brainStemName": name}})).await;
         assert!(answer.0["data"]["subject"].is_null(), "{name}");

@@ -3,6 +3,7 @@
 
 mod brainstem;
 mod config;
+mod endings;
 mod fields;
 mod flavours;
 mod haut_ai;

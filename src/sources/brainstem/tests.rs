@@ -134,7 +134,7 @@ proptest! {
 
     #[test]
     fn no_position_panics(at in any::<u64>(), count in any::<u64>(), cap in any::<u64>()) {
-        let (page, size) = covering_page(at, count, cap.min(MAX_PAGE));
+        let (page, size) = covering_page(at, count, cap.min(crate::sources::paging::MAX_PAGE));
         prop_assert!((page - 1) * size <= at);
     }
 }

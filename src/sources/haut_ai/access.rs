@@ -3,7 +3,10 @@
 //! Logging in often is rate limited, so one flight at a time does it, everybody uses its token, it is renewed before it
 //! expires, and a login that failed is not tried again at once.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use reqwest::{Method, header::HeaderValue};
@@ -38,13 +41,10 @@ pub(super) struct Login {
     username: SecretString,
     password: SecretString,
     refresh_after: Duration,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    session: Option<Session>,
-    failure: Option<Failure>,
+    /// The newest session; locked for a moment only.
+    current: std::sync::Mutex<Option<Arc<Session>>>,
+    /// Held while a session is renewed: whoever needs the new one waits here, and finds why there is none.
+    renewal: Mutex<Option<Failure>>,
 }
 
 /// A login that failed.
@@ -55,6 +55,7 @@ struct Failure {
     error: SourceError,
 }
 
+#[derive(Clone)]
 struct Session {
     authorization: HeaderValue,
     refresh_token: Option<SecretString>,
@@ -92,7 +93,8 @@ impl Access {
                 username: username.clone(),
                 password: password.clone(),
                 refresh_after: config.refresh_after,
-                state: Mutex::default(),
+                current: std::sync::Mutex::default(),
+                renewal: Mutex::default(),
             })),
         })
     }
@@ -101,7 +103,7 @@ impl Access {
     pub(super) async fn company(&self, source: &HautAi) -> Result<Uuid, SourceError> {
         let told = match self {
             Self::Token(_) => None,
-            Self::Login(login) => login.session(source, None, |session| session.company).await?,
+            Self::Login(login) => login.session(source, None).await?.company,
         };
         told.ok_or_else(|| error(Fault::Invalid("the login names no company; set HAUT_AI_COMPANY_ID")))
     }
@@ -114,12 +116,12 @@ impl Access {
             }
             Self::Login(login) => login,
         };
-        let token = login.session(source, None, |session| session.authorization.clone()).await?;
+        let token = login.session(source, None).await?.authorization.clone();
         let answer = source.client.send(&Request::get(url.clone(), Some(token.clone()))).await?;
         if answer.status.as_u16() != 401 {
             return Ok(answer);
         }
-        let token = login.session(source, Some(&token), |session| session.authorization.clone()).await?;
+        let token = login.session(source, Some(&token)).await?.authorization.clone();
         let answer = source.client.send(&Request::get(url.clone(), Some(token))).await?;
         if answer.status.as_u16() == 401 {
             login.give_up().await;
@@ -129,46 +131,43 @@ impl Access {
 }
 
 impl Login {
-    /// What `take` wants of the session, which is renewed first where it is too old, or is still the `rejected` one.
-    /// The lock is held meanwhile: whoever comes then waits and finds the new session.
-    async fn session<T>(
-        &self,
-        source: &HautAi,
-        rejected: Option<&HeaderValue>,
-        take: impl Fn(&Session) -> T,
-    ) -> Result<T, SourceError> {
+    /// A session that is not the `rejected` one, renewed first where it is too old.
+    async fn session(&self, source: &HautAi, rejected: Option<&HeaderValue>) -> Result<Arc<Session>, SourceError> {
         let asked = Instant::now();
-        let mut state = self.state.lock().await;
-        let mut refresh_token = None;
-        if let Some(session) = &state.session {
-            let is_rejected = rejected == Some(&session.authorization);
-            if !is_rejected && Instant::now() < session.renew_at {
-                return Ok(take(session));
-            }
-            refresh_token = session.refresh_token.clone().filter(|_| !is_rejected);
+        let usable = || self.current().filter(|session| rejected != Some(&session.authorization));
+        let fresh = || usable().filter(|session| Instant::now() < session.renew_at);
+        if let Some(session) = fresh() {
+            return Ok(session);
+        }
+        let mut renewal = match (self.renewal.try_lock(), usable()) {
+            (Ok(renewal), _) => renewal,
+            // Old, but not known to have expired: it does while somebody else renews it.
+            (Err(_), Some(session)) => return Ok(session),
+            (Err(_), None) => self.renewal.lock().await,
+        };
+        if let Some(session) = fresh() {
+            return Ok(session);
         }
         // Whoever waited while a login failed shares its failure: they would try one after the other.
-        if let Some(failure) = &state.failure
+        if let Some(failure) = &*renewal
             && (asked <= failure.at || Instant::now() < failure.until)
         {
             return Err(failure.error.clone());
         }
-        let error = match self.renew(source, refresh_token, &state).await {
+        let old = usable();
+        let (at, error) = match self.renew(source, old.as_deref()).await {
             Ok(session) => {
-                let taken = take(&session);
-                *state = State { session: Some(session), failure: None };
-                return Ok(taken);
+                *renewal = None;
+                return Ok(self.keep(session));
             }
-            Err(error) => error,
+            Err(error) => (Instant::now(), error),
         };
-        let at = Instant::now();
         let pause = pause(&error);
-        if let Some(session) = state.session.as_mut().filter(|session| rejected != Some(&session.authorization)) {
-            // Old, but not known to have expired: it goes on until the server rejects it.
-            session.renew_at = at + pause.max(LOGIN_PAUSE);
-            return Ok(take(session));
+        if let Some(old) = old {
+            // It goes on until the server rejects it.
+            return Ok(self.keep(Session { renew_at: at + pause.max(LOGIN_PAUSE), ..(*old).clone() }));
         }
-        state.failure = Some(Failure { at, until: at + pause, error: error.clone() });
+        *renewal = Some(Failure { at, until: at + pause, error: error.clone() });
         Err(error)
     }
 
@@ -176,26 +175,29 @@ impl Login {
     async fn give_up(&self) {
         let at = Instant::now();
         let error = error(Fault::Refused { status: 401, why: "it rejects the token that its own login gave" });
-        self.state.lock().await.failure = Some(Failure { at, until: at + LOGIN_PAUSE, error });
+        *self.renewal.lock().await = Some(Failure { at, until: at + LOGIN_PAUSE, error });
     }
 
-    /// By the refresh token where there is one, else, or where that is refused, by a login.
-    async fn renew(
-        &self,
-        source: &HautAi,
-        refresh_token: Option<SecretString>,
-        state: &State,
-    ) -> Result<Session, SourceError> {
-        if let Some(refresh_token) = refresh_token {
-            let body = serde_json::json!({ "refresh_token": refresh_token.expose_secret() });
+    fn current(&self) -> Option<Arc<Session>> {
+        // Nothing can panic while it is held.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, session: Session) -> Arc<Session> {
+        let session = Arc::new(session);
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&session));
+        session
+    }
+
+    /// By the old session's refresh token where there is one, else, or where that is refused, by a login.
+    async fn renew(&self, source: &HautAi, old: Option<&Session>) -> Result<Session, SourceError> {
+        if let Some((old, token)) = old.and_then(|old| Some((old, old.refresh_token.clone()?))) {
+            let body = serde_json::json!({ "refresh_token": token.expose_secret() });
             match source.traffic.watch(self.ask(source, "refresh", &body)).await {
-                Ok(tokens) => {
-                    let company = state.session.as_ref().and_then(|session| session.company);
-                    return self.open(tokens, Some(refresh_token), company);
-                }
-                Err(error) => {
-                    tracing::info!(%error, "the Haut.AI token could not be refreshed: logging in");
-                }
+                Ok(tokens) => return self.open(tokens, Some(token), old.company),
+                // A login would fare no better.
+                Err(error) if matches!(error.fault, Fault::Timeout | Fault::Unreachable(_)) => return Err(error),
+                Err(error) => tracing::info!(%error, "the Haut.AI token could not be refreshed: logging in"),
             }
         }
         let body = serde_json::json!({
