@@ -37,7 +37,8 @@ impl Refusal {
 
     /// The refusal as a GraphQL client reads it.
     pub(super) fn answer(self, format: Format) -> Response {
-        let body = json!({"errors": [{"message": self.message, "extensions": {"code": self.code}}]});
+        let extensions = json!({"code": self.code, "retryable": self.code == code::DEADLINE_EXCEEDED});
+        let body = json!({"errors": [{"message": self.message, "extensions": extensions}]});
         finish(self.status, format, body.to_string())
     }
 }

@@ -255,7 +255,10 @@ fn has_code(error: &ServerError) -> bool {
 }
 
 fn set_code(error: &mut ServerError, code: &str) {
-    error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", code);
+    let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+    extensions.set("code", code);
+    // The request itself is wrong.
+    extensions.set("retryable", false);
 }
 
 /// Sets the code unless there is one.

@@ -26,7 +26,7 @@ pub(super) struct UpstreamClient {
     source: Source,
     /// Reads.
     pooled: Client,
-    /// Writes, and reads whose reused connection turned out to be closed: a connection of their own.
+    /// Writes, and reads whose connection was closed before an answer: a connection of their own.
     fresh: Client,
     permits: Semaphore,
     timeout: Duration,
@@ -149,7 +149,8 @@ fn build(url: &Url, idle_connections: usize) -> anyhow::Result<Client> {
     })
 }
 
-/// The upstream had closed the connection while it lay idle: nothing of the answer had come, so a read may go again.
+/// The connection ended before the head of the answer had come, as it does where the upstream had given it up while it
+/// lay idle. A read may go again.
 fn was_closed_before_an_answer(error: &reqwest::Error) -> bool {
     error.is_request() && !error.is_connect() && !error.is_timeout()
 }
