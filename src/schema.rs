@@ -11,13 +11,13 @@ pub mod connection;
 pub mod context;
 pub mod entities;
 pub mod error;
+pub mod execution;
 pub mod license;
 pub mod log;
 pub mod node;
 pub mod procedure;
 pub mod project;
 pub mod query;
-pub mod request_errors;
 pub mod scalars;
 pub mod sources;
 pub mod subject;
@@ -33,8 +33,7 @@ pub type GatewaySchema = Schema<Query, EmptyMutation, EmptySubscription>;
 
 /// Builds the executable schema. It holds no state: a request brings its [`RequestContext`].
 pub fn build(introspection: bool) -> GatewaySchema {
-    let builder =
-        Schema::build(Query::default(), EmptyMutation, EmptySubscription).extension(request_errors::RequestErrors);
+    let builder = Schema::build(Query::default(), EmptyMutation, EmptySubscription);
     if introspection { builder.finish() } else { builder.disable_introspection().finish() }
 }
 

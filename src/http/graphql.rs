@@ -24,7 +24,10 @@ use super::{
     layers::OperationName,
     request,
 };
-use crate::schema::{RequestContext, request_errors::RequestScope};
+use crate::schema::{
+    RequestContext,
+    execution::{Outcome, execute},
+};
 
 /// What a request may take beyond its deadline: resolvers get the deadline itself and answer with what they have, so
 /// only one that does not keep to it is cut off.
@@ -91,7 +94,7 @@ impl Service {
     /// Executes within this future and no task of its own: when the connection goes, the work goes.
     async fn run(
         &self,
-        mut request: GraphQlRequest,
+        request: GraphQlRequest,
         queries_only: bool,
         deadline: Instant,
         format: Format,
@@ -100,24 +103,26 @@ impl Service {
         if let Some(name) = &request.operation_name {
             operation_name.note(name);
         }
-        let scope = RequestScope::new(queries_only, request.operation_name.clone());
-        request = request.data(scope.clone()).data(RequestContext::new(&self.sources, deadline));
-        let Ok(result) = timeout_at((deadline + MARGIN).into(), self.schema.execute(request)).await else {
+        let request = request.data(RequestContext::new(&self.sources, deadline));
+        let executed = execute(&self.schema, request, queries_only);
+        let Ok(outcome) = timeout_at((deadline + MARGIN).into(), executed).await else {
             let message = "The request took too long.";
             return Refusal::new(StatusCode::GATEWAY_TIMEOUT, code::DEADLINE_EXCEEDED, message).answer(format);
         };
-        if scope.was_executed() {
-            return answer::executed(result, format);
+        match outcome {
+            Outcome::Executed(response) => answer::executed(*response, format),
+            Outcome::Refused(errors) => {
+                let status = match format {
+                    Format::GraphQlResponse => StatusCode::BAD_REQUEST,
+                    Format::Json => StatusCode::OK,
+                };
+                answer::request_error(&errors, status, format)
+            }
+            Outcome::NotAQuery(errors) => {
+                let mut response = answer::request_error(&errors, StatusCode::METHOD_NOT_ALLOWED, format);
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+                response
+            }
         }
-        let status = match format {
-            _ if scope.was_refused() => StatusCode::METHOD_NOT_ALLOWED,
-            Format::GraphQlResponse => StatusCode::BAD_REQUEST,
-            Format::Json => StatusCode::OK,
-        };
-        let mut response = answer::request_error(&result.errors, status, format);
-        if status == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-        }
-        response
     }
 }
