@@ -165,7 +165,10 @@ fn parse_error(mut error: ServerError) -> ServerError {
 }
 
 fn validation_error(error: ServerError) -> ServerError {
-    let code = limit_code(&error).unwrap_or(code::GRAPHQL_VALIDATION_FAILED);
+    // A value that its argument can't take is the same mistake whether the validation notices it or the execution.
+    let is_about_a_value = error.message.starts_with("Invalid value for argument");
+    let code = if is_about_a_value { code::BAD_USER_INPUT } else { code::GRAPHQL_VALIDATION_FAILED };
+    let code = limit_code(&error).unwrap_or(code);
     coded(error, code)
 }
 

@@ -238,11 +238,11 @@ async fn values_of_the_wrong_type() {
         "{hautAi: {subjectId: null}}",
         "{brainStemName: 5}",
     ] {
-        rejected(&app, &format!("{{ subject(by: {by}) {{ id }} }}"), json!({}), INVALID, &["\"by"]).await;
+        rejected(&app, &format!("{{ subject(by: {by}) {{ id }} }}"), json!({}), BAD, &["\"by"]).await;
     }
     for by in [json!({}), json!({"id": null}), json!({"id": "a", "brainStem": "b"}), json!({"nope": 1})] {
         let query = "query($by: SubjectBy!) { subject(by: $by) { id } }";
-        rejected(&app, query, json!({"by": by}), INVALID, &["\"by\""]).await;
+        rejected(&app, query, json!({"by": by}), BAD, &["\"by\""]).await;
     }
     let huge = "x".repeat(100_000);
     let by = |by: Value| json!({"by": by});
@@ -254,15 +254,15 @@ async fn values_of_the_wrong_type() {
         ("query($by: SubjectBy!) { subject(by: $by) { id } }", by(json!(null)), BAD, ["`$by`", "SubjectBy!"]),
         ("query($by: SubjectBy!) { subject(by: $by) { id } }", json!({}), BAD, ["`$by`", "SubjectBy!"]),
         ("query($by: ID) { subject(by: {id: $by}) { id } }", json!({}), BAD, ["`by`", "SubjectBy"]),
-        ("query($by: ID) { subject(by: {id: $by}) { id } }", by(json!(null)), INVALID, ["\"by\"", "exactly one"]),
-        ("query($id: ID!) { node(id: $id) { id } }", json!({"id": deep}), INVALID, ["\"id\"", "ID"]),
-        ("query($id: ID!) { node(id: $id) { id } }", json!({"id": {"x": 1}}), INVALID, ["\"id\"", "ID"]),
+        ("query($by: ID) { subject(by: {id: $by}) { id } }", by(json!(null)), BAD, ["\"by\"", "exactly one"]),
+        ("query($id: ID!) { node(id: $id) { id } }", json!({"id": deep}), BAD, ["\"id\"", "ID"]),
+        ("query($id: ID!) { node(id: $id) { id } }", json!({"id": {"x": 1}}), BAD, ["\"id\"", "ID"]),
         ("query($id: ID) { node(id: $id) { id } }", json!({}), BAD, ["`id`", "ID"]),
-        ("{ node(id: 1.5) { id } }", json!({}), INVALID, ["\"id\"", "ID"]),
-        ("{ node(id: null) { id } }", json!({}), INVALID, ["\"id\"", "ID"]),
+        ("{ node(id: 1.5) { id } }", json!({}), BAD, ["\"id\"", "ID"]),
+        ("{ node(id: null) { id } }", json!({}), BAD, ["\"id\"", "ID"]),
         ("{ node { id } }", json!({}), INVALID, ["\"id\"", "required"]),
         ("{ node(id: $id) { id } }", json!({"id": "x"}), INVALID, ["$id", "not defined"]),
-        ("{ nodes(ids: [null]) { id } }", json!({}), INVALID, ["ids.0", "ID"]),
+        ("{ nodes(ids: [null]) { id } }", json!({}), BAD, ["ids.0", "ID"]),
         ("{ subjects(first: 2147483648) { totalCount } }", json!({}), BAD, ["`first`", "2147483647"]),
         (
             "query($n: Int) { subjects(first: $n) { totalCount } }",
@@ -270,14 +270,14 @@ async fn values_of_the_wrong_type() {
             BAD,
             ["`first`", "Int"],
         ),
-        ("query($n: Int) { subjects(first: $n) { totalCount } }", json!({"n": 1.5}), INVALID, ["\"first\"", "Int"]),
-        ("query($n: Int) { subjects(first: $n) { totalCount } }", json!({"n": "5"}), INVALID, ["\"first\"", "Int"]),
+        ("query($n: Int) { subjects(first: $n) { totalCount } }", json!({"n": 1.5}), BAD, ["\"first\"", "Int"]),
+        ("query($n: Int) { subjects(first: $n) { totalCount } }", json!({"n": "5"}), BAD, ["\"first\"", "Int"]),
         ("query($n: Int!) { subjects(first: $n) { totalCount } }", json!({"n": null}), BAD, ["`$n`", "Int!"]),
         ("query($n: Boolean!) { sources @skip(if: $n) { source } }", json!({}), BAD, ["`$n`", "Boolean!"]),
-        ("{ subjects(after: 5) { totalCount } }", json!({}), INVALID, ["\"after\"", "String"]),
-        ("{ subjects(filter: {sources: [CATS]}) { totalCount } }", json!({}), INVALID, ["filter.sources", "CATS"]),
-        ("{ subjects(filter: {sources: [null]}) { totalCount } }", json!({}), INVALID, ["filter.sources", "Source"]),
-        ("{ subjects(filter: {nope: 1}) { totalCount } }", json!({}), INVALID, ["filter", "nope"]),
+        ("{ subjects(after: 5) { totalCount } }", json!({}), BAD, ["\"after\"", "String"]),
+        ("{ subjects(filter: {sources: [CATS]}) { totalCount } }", json!({}), BAD, ["filter.sources", "CATS"]),
+        ("{ subjects(filter: {sources: [null]}) { totalCount } }", json!({}), BAD, ["filter.sources", "Source"]),
+        ("{ subjects(filter: {nope: 1}) { totalCount } }", json!({}), BAD, ["filter", "nope"]),
     ] {
         rejected(&app, query, variables, code, &words).await;
     }
@@ -285,7 +285,7 @@ async fn values_of_the_wrong_type() {
     let query = "query A { sources { source } } query B { ...F } fragment F on Query { ... { p: projects(first: 1e2) { \
         totalCount } subjects(first: 3000000000) { totalCount } } }";
     let body = app.query(query).await;
-    assert_eq!(body.errors()[0]["extensions"]["code"], INVALID, "{:#}", body.0);
+    assert_eq!(body.errors()[0]["extensions"]["code"], BAD, "{:#}", body.0);
     let query =
         "query($n: Int) { sources { source } ...F } fragment F on Query { ... { subjects(first: $n) { totalCount } } }";
     rejected(&app, query, json!({"n": 3_000_000_000_u64}), BAD, &["`first`"]).await;
