@@ -47,7 +47,7 @@ async fn the_relations_of_a_level_are_asked_side_by_side() {
     app.query("{ subjects(first: 50, filter: {sources: [BRAINSTEM]}) { nodes { id } } }").await.data();
     app.clear_logs();
     // Relations of the first level are under way together: each has come before the first of them is answered.
-    let slow = std::time::Duration::from_millis(300);
+    let slow = std::time::Duration::from_millis(600);
     app.brainstem().set_knobs(|knobs: &mut Knobs| knobs.latency = slow);
     app.query(FIFTY).await.data();
     let log = app.brainstem().take_log();
