@@ -2,7 +2,7 @@
 //! whole or with a value in it. Knows no transport by name.
 //!
 //! async-graphql gives such errors no code, and its answer does not tell whether anything was executed. An extension of it
-//! could, but the executor takes twice the time where one is there: it boxes every field.
+//! could, but where one is there the executor boxes every field, and a long list takes half as long again.
 
 use std::collections::HashMap;
 

@@ -19,7 +19,7 @@ fn animals() -> Builder {
 
 /// A gateway whose BrainSTEM is a double.
 async fn over(upstream: &Double) -> TestApp {
-    animals().unset("BRAINSTEM_URL").set("BRAINSTEM_URL", &upstream.url).build().await
+    animals().set("BRAINSTEM_URL", &upstream.url).build().await
 }
 
 /// The values of a query's parameter.
@@ -226,7 +226,7 @@ async fn a_long_base_path_makes_the_batches_smaller() {
     })
     .await;
     let url = format!("{}/{}", upstream.url, "deep/".repeat(500));
-    let app = animals().unset("BRAINSTEM_URL").set("BRAINSTEM_URL", url).build().await;
+    let app = animals().set("BRAINSTEM_URL", url).build().await;
     let query =
         format!("{{ subject(by: {{brainStem: \"{}\"}}) {{ procedures(first: 100) {{ nodes {{ id }} }} }} }}", ids[0]);
     let answer = app.query(&query).await;

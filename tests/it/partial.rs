@@ -189,7 +189,7 @@ async fn with_both_down_the_page_is_empty_and_stays_where_it_is() {
 #[tokio::test]
 async fn every_field_says_for_itself_what_failed() {
     // Nobody listens there.
-    let app = TestApp::builder().unset("BRAINSTEM_URL").set("BRAINSTEM_URL", closed_port()).build().await;
+    let app = TestApp::builder().set("BRAINSTEM_URL", closed_port()).build().await;
     let query = "query($id: ID!) { both: subjects(first: 100) { totalCount nodes { source } } rest: subjects(first: 3) { nodes { source } } \
         animals: subjects(filter: {sources: [BRAINSTEM]}) { totalCount nodes { id } pageInfo { hasNextPage endCursor } } \
         projects { totalCount } strains(search: \"x\") { totalCount } \

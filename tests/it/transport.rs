@@ -138,7 +138,7 @@ async fn a_redirect_is_never_followed() {
 async fn nobody_listening_is_unavailable() {
     // Bound and closed again: a port where nobody listens.
     let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let app = animals().unset("BRAINSTEM_URL").set("BRAINSTEM_URL", format!("http://127.0.0.1:{port}")).build().await;
+    let app = animals().set("BRAINSTEM_URL", format!("http://127.0.0.1:{port}")).build().await;
     let expected = json!({"code": "UPSTREAM_UNAVAILABLE", "source": "BRAINSTEM", "retryable": true});
     assert_eq!(only_error(&app.query(LIST).await, "projects"), expected);
 }
@@ -201,7 +201,7 @@ async fn an_answer_may_be_compressed_and_its_limit_counts_it_unpacked() {
         (&zipped[1][..100], "200000", Some("UPSTREAM_INVALID_RESPONSE")),
     ] {
         let upstream = Double::serve(answer(body)).await;
-        let app = animals().unset("BRAINSTEM_URL").set("BRAINSTEM_URL", &upstream.url);
+        let app = animals().set("BRAINSTEM_URL", &upstream.url);
         let app = app.set("LIMITS_UPSTREAM_BYTES", limit).build().await;
         let got = app.query(LIST).await;
         match expected {

@@ -122,7 +122,8 @@ impl Builder {
             ("BRAINSTEM_URL", sandbox.brainstem().url().to_owned()),
             ("BRAINSTEM_TOKEN", sandbox::BRAINSTEM_TOKEN.to_owned()),
         ];
-        variables.retain(|(name, _)| !self.without.contains(name));
+        let is_set = |name: &str| self.variables.iter().any(|(set, _)| *set == name);
+        variables.retain(|(name, _)| !self.without.contains(name) && !is_set(name));
         variables.extend(self.variables);
         let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
         let app = App::new(&Config::from_variables(variables).unwrap()).unwrap();

@@ -75,7 +75,7 @@ async fn read_head(stream: &mut TcpStream) -> bool {
 #[tokio::test]
 async fn a_read_on_a_connection_that_closes_is_sent_once_more_and_nobody_sees_it() {
     let upstream = Closing::serve(1, "").await;
-    let app = animals().unset("BRAINSTEM_URL").set("BRAINSTEM_URL", &upstream.url).set("CACHE_FRESH_MS", "0");
+    let app = animals().set("BRAINSTEM_URL", &upstream.url).set("CACHE_FRESH_MS", "0");
     let app = app.build().await;
     app.query(LIST).await.data();
     assert_eq!(upstream.seen(), (1, 1));
@@ -87,7 +87,7 @@ async fn a_read_on_a_connection_that_closes_is_sent_once_more_and_nobody_sees_it
 #[tokio::test]
 async fn a_server_that_closes_every_connection_is_asked_twice_and_not_for_ever() {
     let upstream = Closing::serve(0, "").await;
-    let app = animals().unset("BRAINSTEM_URL").set("BRAINSTEM_URL", &upstream.url).build().await;
+    let app = animals().set("BRAINSTEM_URL", &upstream.url).build().await;
     let expected = json!({"code": "UPSTREAM_UNAVAILABLE", "source": "BRAINSTEM", "retryable": true});
     assert_eq!(only_error(&app.query(LIST).await, "projects"), expected);
     assert!(upstream.seen().1 <= 2, "{:?}", upstream.seen());
@@ -96,7 +96,7 @@ async fn a_server_that_closes_every_connection_is_asked_twice_and_not_for_ever()
 #[tokio::test]
 async fn an_answer_that_began_is_not_asked_for_again() {
     let upstream = Closing::serve(0, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"projects\"").await;
-    let app = animals().unset("BRAINSTEM_URL").set("BRAINSTEM_URL", &upstream.url).build().await;
+    let app = animals().set("BRAINSTEM_URL", &upstream.url).build().await;
     assert_eq!(only_error(&app.query(LIST).await, "projects")["code"], "UPSTREAM_UNAVAILABLE");
     assert_eq!(upstream.seen(), (1, 1));
 }
