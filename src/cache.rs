@@ -31,10 +31,12 @@ use crate::{
 };
 
 pub mod brainstem;
+pub mod gathered;
 pub mod haut_ai;
 pub mod sources;
 
 pub use brainstem::CachedBrainStem;
+pub use gathered::{Gathered, Gathering};
 pub use haut_ai::CachedHautAi;
 pub use sources::{Checked, Sources};
 

@@ -110,6 +110,8 @@ pub struct HautAi {
     pub dataset_ids: Option<Vec<Uuid>>,
     /// `HAUT_AI_BIOLOGICAL_SEXES_PATH`, default `api/v1/dicts/biological_sexes/`: undocumented upstream.
     pub biological_sexes_path: String,
+    /// `HAUT_AI_Q_COVERS_NAME`, default true: whether `q` finds every name that it should, which is not documented.
+    pub q_covers_name: bool,
     /// `HAUT_AI_REFRESH_AFTER_MS`, default 3,000,000 (50 minutes): how long after a login its token is renewed. It lives about
     /// one hour, which is not documented exactly.
     pub refresh_after: Duration,
@@ -186,4 +188,8 @@ pub struct Limits {
     pub upstream_bytes: usize,
     /// `LIMITS_UPSTREAM_CONCURRENCY`, default 32: requests in flight towards one source.
     pub upstream_concurrency: usize,
+    /// `LIMITS_MAX_SCAN`, default 1,000: records that one page of a list may examine where the gateway itself filters.
+    pub max_scan: u64,
+    /// `LIMITS_MAX_GATHER`, default 10,000: records of one source that a list may read to be sorted.
+    pub max_gather: u64,
 }

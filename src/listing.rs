@@ -1,256 +1,296 @@
-//! The merged list of subjects: Haut.AI dataset by dataset, then BrainSTEM.
+//! The merged list of subjects: filtered, ordered and paged as if it came from one database.
 //!
-//! Knows positions and sources, neither GraphQL nor the text of a cursor. A source that fails is reported beside what the
-//! other gave; its own records are left for later.
+//! Without an order, Haut.AI comes dataset by dataset, then BrainSTEM; with one, the two are merged. Knows borders and
+//! sources, neither GraphQL nor the text of a cursor. A source that fails is reported beside what the other gave; its own
+//! records are left for later.
 
-use std::{sync::Arc, time::Instant};
+mod lists;
+pub mod parts;
+mod side;
+mod sorted;
+mod stream;
 
-use crate::{
-    cache::{CachedBrainStem, CachedHautAi, Sources},
-    domain::{
-        DatasetId, Source, Subject,
-        cursor::{BrainStemPosition, DatasetPosition, SubjectPosition},
-    },
-    loaders::{Credentials, Deadline, LoadError},
-    sources::{CredentialId, Fault, brainstem::ListQuery, paging::Window},
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
-/// A walk over the subjects of the selected sources.
+use futures::future::{join, join_all};
+
+pub use self::{lists::Queries, side::Reading};
+use self::{
+    parts::Direction,
+    side::{Access, Side},
+};
+use crate::{
+    cache::{CachedBrainStem, CachedHautAi, Sources, haut_ai::SubjectList},
+    domain::{DatasetId, Source, Subject, SubjectFilter, SubjectOrder, cursor::SubjectPosition},
+    loaders::{Credentials, Deadline, LoadError},
+    sources::{CredentialId, SourceError},
+};
+
+/// A walk over the subjects that pass a filter.
 pub struct Walk<'a> {
     pub sources: &'a Sources,
     pub credentials: Credentials,
     pub deadline: Deadline,
-    pub selected: Vec<Source>,
+    pub filter: SubjectFilter,
+    pub order: Option<SubjectOrder>,
     /// What BrainSTEM's lists bring along.
     pub include: Vec<&'static str>,
 }
 
 /// One page of the walk.
 pub struct Walked {
-    /// Each subject with the position behind it.
+    /// Each subject with its cursor's position, in the order of the list.
     pub subjects: Vec<(SubjectPosition, Arc<Subject>)>,
     /// Where the walk stands now.
     pub position: SubjectPosition,
+    /// Whether anything is left in the walk's direction.
     pub has_more: bool,
-    /// What is left for later.
-    pub failures: Vec<LoadError>,
     /// Datasets that the walk went past because Haut.AI does not know them.
     pub passed_over: Vec<LoadError>,
     /// How many records could not be read, by source.
     pub unreadable: Vec<(Source, u64)>,
+    /// How the sources that the filter concerns fared.
+    pub readings: Vec<(Source, Reading)>,
 }
 
-impl Walk<'_> {
+/// How many subjects of a source pass; `None`: it does not count them, or not all of the filter.
+pub type Count = Result<Option<u64>, LoadError>;
+
+impl<'a> Walk<'a> {
     /// The next `count` subjects from `position` on.
-    pub async fn page(&self, position: SubjectPosition, count: u64) -> Walked {
-        let mut page = Walked {
-            subjects: Vec::new(),
-            position,
-            has_more: false,
-            failures: Vec::new(),
-            passed_over: Vec::new(),
-            unreadable: Vec::new(),
-        };
-        let (haut_ai, brainstem) = (self.haut_ai(), self.brainstem());
-        if haut_ai.is_none() {
-            page.position.haut_ai = DatasetPosition::Done;
-        }
-        if brainstem.is_none() {
-            page.position.brainstem = BrainStemPosition::Done;
-        }
-        if let Some((source, credential)) = haut_ai
-            && let Err(failure) = self.read_datasets(source, credential, &mut page, count).await
-        {
-            page.failures.push(failure);
-        }
-        if let Some((source, credential)) = brainstem
-            && let Err(failure) = self.read_animals(source, credential, &mut page, count).await
-        {
-            page.failures.push(failure);
-        }
-        // What a source left for later is more; where the page ended with a list, only a look behind it tells.
-        page.has_more =
-            page.has_more || !page.failures.is_empty() || self.has_more(page.position).await.unwrap_or(true);
-        if page.subjects.is_empty() && page.unreadable.is_empty() {
-            // Passing over what has ended is no progress: the caller's cursor stays as it is.
-            page.position = position;
-        }
-        page
-    }
-
-    /// The time that Haut.AI may take. BrainSTEM is read behind it: a source that does not answer must leave the other
-    /// one enough to be read.
-    fn time_for_datasets(&self, position: SubjectPosition) -> Deadline {
-        if position.brainstem == BrainStemPosition::Done {
-            return self.deadline;
-        }
-        let now = Instant::now();
-        Deadline(now + self.deadline.0.saturating_duration_since(now) / 2)
-    }
-
-    /// How many subjects the selected sources have; `None` where one of them does not count.
-    pub async fn total(&self) -> Result<Option<u64>, LoadError> {
-        let people = async {
-            let Some((source, credential)) = self.haut_ai() else {
-                return Ok(Some(0));
+    pub async fn page(&self, direction: Direction, position: SubjectPosition, count: u64) -> Walked {
+        let budget = AtomicU64::new(self.sources.max_scan);
+        let side = |source, access, from| Side::new(source, access, self, (direction, from), &budget);
+        let people = self.haut_ai().map(|(source, credential)| Access::People(source, credential));
+        let animals = self.brainstem().map(|(source, credential)| Access::Animals(source, credential));
+        let mut people = side(Source::HautAi, people, &position.haut_ai);
+        let mut animals = side(Source::BrainStem, animals, &position.brainstem);
+        let mut page = Page::default();
+        while page.len() < count {
+            let Some(source) = self.nearest(direction, &mut people, &mut animals, count - page.len()).await else {
+                break;
             };
-            let datasets = self.deadline.bound(Source::HautAi, source.dataset_ids(credential)).await?;
-            let totals = datasets.into_iter().map(|dataset| source.total(credential, dataset));
-            let totals = self.deadline.bound(Source::HautAi, futures::future::try_join_all(totals)).await?;
-            Ok(totals.into_iter().try_fold(0u64, |sum, total| sum.checked_add(total?)))
+            page.take(source, &mut people, &mut animals);
+        }
+        let reached =
+            SubjectPosition { haut_ai: people.border().clone(), brainstem: animals.border().clone(), record: None };
+        let has_more = self.has_more(direction, page.len() >= count, &mut people, &mut animals).await;
+        // Passing over what has ended is no progress: the caller's cursor stays as it is.
+        let has_moved = budget.load(Ordering::Relaxed) < self.sources.max_scan;
+        let position = if page.len() > 0 || has_moved { reached } else { position };
+        page.finish(direction, position, has_more, [people, animals])
+    }
+
+    /// The source whose subject comes next; `None`: there is none, or it can't be told on this page.
+    async fn nearest<'w>(
+        &'w self,
+        direction: Direction,
+        people: &mut Side<'w, 'a>,
+        animals: &mut Side<'w, 'a>,
+        want: u64,
+    ) -> Option<Source> {
+        let Some(order) = self.order else {
+            let (first, second) = in_turn(direction, people, animals);
+            first.advance(want, second.is_open()).await;
+            if first.is_open() {
+                return first.head().map(|_| first.source);
+            }
+            second.advance(want, false).await;
+            return second.head().map(|_| second.source);
+        };
+        let both_open = people.is_open() && animals.is_open();
+        join(people.advance(want, both_open), animals.advance(want, both_open)).await;
+        match (people.head(), animals.head()) {
+            (Some(person), Some(animal)) => Some(match (&person.subject, &animal.subject) {
+                // What can't be read has no place in the order: it is passed at once.
+                (None, _) => Source::HautAi,
+                (_, None) => Source::BrainStem,
+                (Some(person), Some(animal)) => {
+                    let person_first = order.compare(&order.rank(person), &order.rank(animal)).is_lt();
+                    let forwards = direction == Direction::Forwards;
+                    if person_first == forwards { Source::HautAi } else { Source::BrainStem }
+                }
+            }),
+            (Some(_), None) if !animals.is_open() => Some(Source::HautAi),
+            (None, Some(_)) if !people.is_open() => Some(Source::BrainStem),
+            _ => None,
+        }
+    }
+
+    async fn has_more<'w>(
+        &'w self,
+        direction: Direction,
+        is_full: bool,
+        people: &mut Side<'w, 'a>,
+        animals: &mut Side<'w, 'a>,
+    ) -> bool {
+        if people.has_failed() || animals.has_failed() {
+            return true;
+        }
+        if !is_full {
+            return people.is_open() || animals.is_open();
+        }
+        let (first, second) = in_turn(direction, people, animals);
+        for side in [first, second] {
+            if side.has_more_for_certain() {
+                return true;
+            }
+            side.advance(1, false).await;
+            if side.is_open() || side.has_failed() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// How many subjects of each source pass, side by side.
+    pub async fn counts(&self) -> Vec<(Source, Count)> {
+        let people = async {
+            let (source, credential) = self.haut_ai()?;
+            Some((Source::HautAi, self.count_people(source, credential).await))
         };
         let animals = async {
-            let Some((source, credential)) = self.brainstem() else {
-                return Ok(Some(0));
-            };
-            let query = ListQuery::default();
-            self.deadline.bound(Source::BrainStem, source.total::<Subject>(credential, &query)).await
+            let (source, credential) = self.brainstem()?;
+            let (query, rest) = source.source().push_down(&self.filter);
+            if rest != SubjectFilter::default() {
+                return Some((Source::BrainStem, Ok(None)));
+            }
+            let total = source.total::<Subject>(credential, &query);
+            Some((Source::BrainStem, self.deadline.bound(Source::BrainStem, total).await))
         };
-        let (people, animals): (Option<u64>, Option<u64>) = futures::future::try_join(people, animals).await?;
-        Ok(people.zip(animals).and_then(|(people, animals)| people.checked_add(animals)))
+        let (people, animals) = join(people, animals).await;
+        people.into_iter().chain(animals).collect()
     }
 
-    fn haut_ai(&self) -> Option<(&CachedHautAi, CredentialId)> {
-        let selected = self.selected.contains(&Source::HautAi);
-        self.sources.haut_ai.as_ref().zip(self.credentials.haut_ai).filter(|_| selected)
+    async fn count_people(&self, source: &CachedHautAi, credential: CredentialId) -> Count {
+        let (search, rest) = source.source().push_down(&self.filter);
+        if rest != SubjectFilter::default() {
+            return Ok(None);
+        }
+        let datasets = self.datasets(source, credential, self.deadline).await?;
+        let totals = join_all(datasets.into_iter().map(|dataset| {
+            let list = SubjectList { dataset, search: search.as_deref() };
+            source.total(credential, list)
+        }));
+        let sum = async {
+            let mut sum = Some(0u64);
+            for total in totals.await {
+                let total = match total {
+                    // It is passed over by the walk, too.
+                    Err(error) if error.is_absence() => Some(0),
+                    total => total?,
+                };
+                sum = sum.zip(total).and_then(|(sum, total)| sum.checked_add(total));
+            }
+            Ok::<_, SourceError>(sum)
+        };
+        self.deadline.bound(Source::HautAi, sum).await
     }
 
-    fn brainstem(&self) -> Option<(&CachedBrainStem, CredentialId)> {
-        let selected = self.selected.contains(&Source::BrainStem);
-        self.sources.brainstem.as_ref().zip(self.credentials.brainstem).filter(|_| selected)
+    fn haut_ai(&self) -> Option<(&'a CachedHautAi, CredentialId)> {
+        let concerned = self.filter.concerns(Source::HautAi);
+        self.sources.haut_ai.as_ref().zip(self.credentials.haut_ai).filter(|_| concerned)
     }
 
-    async fn read_datasets(
+    fn brainstem(&self) -> Option<(&'a CachedBrainStem, CredentialId)> {
+        let concerned = self.filter.concerns(Source::BrainStem);
+        self.sources.brainstem.as_ref().zip(self.credentials.brainstem).filter(|_| concerned)
+    }
+
+    /// The datasets to read. One that lies outside of what the gateway serves reaches no upstream.
+    async fn datasets(
         &self,
         source: &CachedHautAi,
         credential: CredentialId,
-        page: &mut Walked,
-        count: u64,
-    ) -> Result<(), LoadError> {
-        if page.position.haut_ai == DatasetPosition::Done {
-            return Ok(());
-        }
-        let deadline = self.time_for_datasets(page.position);
-        let datasets = deadline.bound(Source::HautAi, source.dataset_ids(credential)).await?;
-        let (mut index, mut offset) = resume(page.position.haut_ai, &datasets);
-        while let Some(dataset) = datasets.get(index) {
-            let left = count.saturating_sub(page.read());
-            if left == 0 {
-                break;
-            }
-            let window = source.window(credential, *dataset, offset, left);
-            let window = match deadline.bound(Source::HautAi, window).await {
-                Err(gone) if is_gone(&gone) => {
-                    // It must not bar the way to the datasets behind it for ever.
-                    page.passed_over.push(gone);
-                    Window::nothing_at(offset)
-                }
-                window => window?,
+        deadline: Deadline,
+    ) -> Result<Vec<DatasetId>, LoadError> {
+        let datasets = async {
+            let Some(wanted) = &self.filter.datasets else {
+                return source.dataset_ids(credential).await;
             };
-            offset = window.end;
-            let follows = window.follows != Some(false);
-            page.take(Source::HautAi, window, |position, behind| position.haut_ai = at(index, *dataset, behind));
-            page.has_more = follows;
-            if !follows {
-                (index, offset) = (index + 1, 0);
-            }
-            let next = datasets.get(index).map(|next| at(index, *next, offset));
-            page.position.haut_ai = next.unwrap_or(DatasetPosition::Done);
-        }
-        if datasets.get(index).is_none() {
-            page.position.haut_ai = DatasetPosition::Done;
-        }
-        Ok(())
-    }
-
-    async fn read_animals(
-        &self,
-        source: &CachedBrainStem,
-        credential: CredentialId,
-        page: &mut Walked,
-        count: u64,
-    ) -> Result<(), LoadError> {
-        let BrainStemPosition::At(offset) = page.position.brainstem else {
-            return Ok(());
-        };
-        let left = count.saturating_sub(page.read());
-        if left == 0 {
-            return Ok(());
-        }
-        let query = ListQuery { filters: Vec::new(), include: self.include.clone() };
-        let window = source.window::<Subject>(credential, &query, offset, left);
-        let window = self.deadline.bound(Source::BrainStem, window).await?;
-        page.has_more = window.follows != Some(false);
-        let next = if page.has_more { BrainStemPosition::At(window.end) } else { BrainStemPosition::Done };
-        page.take(Source::BrainStem, window, |position, behind| position.brainstem = BrainStemPosition::At(behind));
-        page.position.brainstem = next;
-        Ok(())
-    }
-
-    /// Whether anything lies behind a position. Asks for one record where that is not known.
-    async fn has_more(&self, position: SubjectPosition) -> Result<bool, LoadError> {
-        if let Some((source, credential)) = self.haut_ai()
-            && position.haut_ai != DatasetPosition::Done
-        {
-            let datasets = self.deadline.bound(Source::HautAi, source.dataset_ids(credential)).await?;
-            let (index, mut offset) = resume(position.haut_ai, &datasets);
-            for dataset in datasets.into_iter().skip(index) {
-                let window = source.window(credential, dataset, offset, 1);
-                match self.deadline.bound(Source::HautAi, window).await {
-                    Ok(window) if window.end > offset => return Ok(true),
-                    Err(error) if !is_gone(&error) => return Err(error),
-                    _ => offset = 0,
+            let mut covered = Vec::new();
+            for dataset in wanted {
+                if source.source().covers(*dataset).await? {
+                    covered.push(*dataset);
                 }
             }
-        }
-        if let Some((source, credential)) = self.brainstem()
-            && let BrainStemPosition::At(offset) = position.brainstem
-        {
-            let query = ListQuery::default();
-            let window = source.window::<Subject>(credential, &query, offset, 1);
-            return Ok(self.deadline.bound(Source::BrainStem, window).await?.end > offset);
-        }
-        Ok(false)
-    }
-}
-
-impl Walked {
-    /// How many records it took, those that could not be read among them.
-    fn read(&self) -> u64 {
-        self.subjects.len() as u64 + self.unreadable.iter().map(|(_, count)| count).sum::<u64>()
-    }
-
-    fn take(&mut self, source: Source, window: Window<Subject>, behind: impl Fn(&mut SubjectPosition, u64)) {
-        for (at, subject) in window.items {
-            let mut position = self.position;
-            behind(&mut position, at + 1);
-            self.subjects.push((position, subject.record));
-        }
-        if window.unreadable > 0 {
-            self.unreadable.push((source, window.unreadable));
-        }
-    }
-}
-
-/// Whether the dataset is not there, be it deleted meanwhile or wrongly configured.
-fn is_gone(error: &LoadError) -> bool {
-    matches!(error, LoadError::Source(error) if error.fault == Fault::Status(404))
-}
-
-fn at(index: usize, dataset: DatasetId, offset: u64) -> DatasetPosition {
-    DatasetPosition::At { index: u32::try_from(index).unwrap_or(u32::MAX), dataset: dataset.dataset, offset }
-}
-
-/// Where in today's datasets a walk goes on. A dataset that is gone meanwhile is passed over: the next one has its place.
-fn resume(position: DatasetPosition, datasets: &[DatasetId]) -> (usize, u64) {
-    match position {
-        DatasetPosition::Start => (0, 0),
-        DatasetPosition::Done => (datasets.len(), 0),
-        DatasetPosition::At { index, dataset, offset } => {
-            match datasets.iter().position(|today| today.dataset == dataset) {
-                Some(index) => (index, offset),
-                None => (index as usize, 0),
+            if covered.len() < 2 {
+                return Ok(covered);
             }
+            let mut all = source.dataset_ids(credential).await?;
+            all.retain(|dataset| covered.contains(dataset));
+            Ok(all)
+        };
+        deadline.bound(Source::HautAi, datasets).await
+    }
+}
+
+/// A page in the making.
+#[derive(Default)]
+struct Page {
+    subjects: Vec<(SubjectPosition, Arc<Subject>)>,
+    /// A record that could not be read has its place on the page, too.
+    unreadable: Vec<Source>,
+}
+
+impl Page {
+    fn len(&self) -> u64 {
+        (self.subjects.len() + self.unreadable.len()) as u64
+    }
+
+    /// Takes the next of a source.
+    fn take<'w, 'a>(&mut self, source: Source, people: &mut Side<'w, 'a>, animals: &mut Side<'w, 'a>) {
+        let side = if source == Source::HautAi { &mut *people } else { &mut *animals };
+        let Some(taken) = side.take() else { return };
+        let Some(subject) = taken.subject else {
+            self.unreadable.push(source);
+            return;
+        };
+        let (haut_ai, brainstem) = match source {
+            Source::HautAi => (taken.behind, animals.border().clone()),
+            Source::BrainStem => (people.border().clone(), taken.behind),
+        };
+        self.subjects.push((SubjectPosition { haut_ai, brainstem, record: Some(source) }, subject));
+    }
+
+    fn finish(
+        mut self,
+        direction: Direction,
+        position: SubjectPosition,
+        has_more: bool,
+        sides: [Side<'_, '_>; 2],
+    ) -> Walked {
+        if direction == Direction::Backwards {
+            self.subjects.reverse();
         }
+        let mut walked = Walked {
+            subjects: self.subjects,
+            position,
+            has_more,
+            passed_over: Vec::new(),
+            unreadable: Vec::new(),
+            readings: Vec::new(),
+        };
+        for side in sides {
+            let (lacking, gone) = side.lacks();
+            let unreadable = lacking + self.unreadable.iter().filter(|source| **source == side.source).count() as u64;
+            if unreadable > 0 {
+                walked.unreadable.push((side.source, unreadable));
+            }
+            walked.passed_over.extend(gone);
+            walked.readings.extend(side.reading().map(|reading| (side.source, reading)));
+        }
+        walked
+    }
+}
+
+/// Without an order the animals stand behind the people.
+fn in_turn<T>(direction: Direction, people: T, animals: T) -> (T, T) {
+    match direction {
+        Direction::Forwards => (people, animals),
+        Direction::Backwards => (animals, people),
     }
 }

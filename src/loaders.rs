@@ -42,6 +42,8 @@ pub enum LoadError {
     Source(SourceError),
     /// The request's time was over first.
     Deadline(Source),
+    /// A list can't be sorted: the source has more records than may be read for it.
+    TooMany(Source, u64),
     /// The loader gave no answer for a key: a fault of the gateway.
     Unanswered,
 }
@@ -57,6 +59,12 @@ impl From<SourceError> for LoadError {
 pub struct Deadline(pub Instant);
 
 impl Deadline {
+    /// Half of the time that is left.
+    pub fn halved(self) -> Self {
+        let now = Instant::now();
+        Self(now + self.0.saturating_duration_since(now) / 2)
+    }
+
     /// Waits for an answer of `source`, at most until the deadline.
     pub async fn bound<T>(
         self,

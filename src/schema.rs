@@ -12,6 +12,7 @@ pub mod context;
 pub mod entities;
 pub mod error;
 pub mod execution;
+pub mod filter;
 pub mod license;
 pub mod log;
 pub mod node;

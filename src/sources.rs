@@ -31,6 +31,13 @@ pub struct SourceError {
     pub fault: Fault,
 }
 
+impl SourceError {
+    /// Whether there is no such list at all: a dataset was deleted meanwhile, or is wrongly configured.
+    pub fn is_absence(&self) -> bool {
+        self.fault == Fault::Status(404)
+    }
+}
+
 /// What went wrong. The texts are for the operator's log; none holds anything of a request or an answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {

@@ -4,13 +4,17 @@ use std::{collections::HashMap, sync::Arc};
 
 use futures::FutureExt as _;
 
-use super::{Answer, Fetch, PageKey, RecordKey, Store, weigh_page};
+use super::{
+    Answer, Fetch, Gathered, Gathering, PageKey, RecordKey, Store,
+    gathered::{identity, too_many},
+    weigh_page,
+};
 use crate::{
-    domain::{Id, Source},
+    domain::{Id, Source, Subject, SubjectFilter, SubjectOrder},
     sources::{
         CredentialId, SourceError,
         brainstem::{BrainStem, ListQuery, Model, Related},
-        paging::{Page, Weighed, Window, window},
+        paging::{Page, Weighed, Window, whole, window},
     },
 };
 
@@ -86,6 +90,31 @@ impl CachedBrainStem {
         query: &ListQuery,
     ) -> Result<Option<u64>, SourceError> {
         Ok(self.page::<T>(credential, query, 0, 1).await?.total)
+    }
+
+    /// All subjects of a list that pass the rest of the filter, sorted here.
+    pub async fn gathered(
+        &self,
+        credential: CredentialId,
+        query: &ListQuery,
+        rest: &SubjectFilter,
+        order: SubjectOrder,
+        limit: u64,
+    ) -> Result<Arc<Gathering>, SourceError> {
+        let list = self.source.page_identity::<Subject>(query, 0, limit)?;
+        let (source, query, rest) = (Arc::clone(&self.source), query.clone(), rest.clone());
+        let key = (credential, identity(&list, &rest, order, limit));
+        let fetch = async move {
+            let (source, query) = (&source, &query);
+            let page = |at, count| async move { Ok(Arc::new(source.page::<Subject>(query, at, count).await?.page)) };
+            let Some(mut whole) = whole(Source::BrainStem, limit, page).await? else {
+                return Ok(Some(too_many()));
+            };
+            whole.items.retain(|subject| rest.matches(&subject.record, subject.record.sex));
+            Ok(Some(Gathered::sorted(whole.items, whole.unreadable, Vec::new(), order)))
+        };
+        let gathering = self.pages.answer(&key, fetch).get().await?;
+        Ok(gathering.unwrap_or_else(|| too_many().record))
     }
 
     async fn page<T: Model>(

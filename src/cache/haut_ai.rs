@@ -5,18 +5,22 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures::{FutureExt as _, StreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, future::try_join_all, stream};
 
-use super::{Answer, Fetch, Fetched, PageKey, RecordKey, Store, weigh_page};
+use super::{
+    Answer, Fetch, Fetched, Gathered, Gathering, PageKey, RecordKey, Store,
+    gathered::{identity, too_many},
+    weigh_page,
+};
 use crate::{
     domain::{
-        BiologicalSex, Dataset, DatasetId, HautAiSubjectId, Id, NodeId, Source, Subject, SubjectId,
-        subject::SexReference,
+        BiologicalSex, Dataset, DatasetId, HautAiSubjectId, Id, NodeId, Sex, Source, Subject, SubjectFilter, SubjectId,
+        SubjectOrder, subject::SexReference,
     },
     sources::{
         CredentialId, Fault, SourceError,
         haut_ai::{Detail, HautAi, SAME_AGAIN},
-        paging::{MAX_PAGE, Page, Weighed, Window, window},
+        paging::{MAX_PAGE, Page, Weighed, Whole, Window, whole, window},
     },
 };
 
@@ -28,6 +32,19 @@ const LISTING_FROM: usize = 3;
 const MAX_TAUGHT: usize = 1_000;
 /// Bytes counted for an entry of the dictionary.
 const SEX_BYTES: u32 = 256;
+
+/// A list of subjects that Haut.AI serves: those of a dataset, or those that its search finds there.
+#[derive(Clone, Copy, Debug)]
+pub struct SubjectList<'a> {
+    pub dataset: DatasetId,
+    pub search: Option<&'a str>,
+}
+
+impl SubjectList<'_> {
+    fn all(dataset: DatasetId) -> Self {
+        Self { dataset, search: None }
+    }
+}
 
 /// Haut.AI behind the caches.
 pub struct CachedHautAi(Arc<Shared>);
@@ -82,20 +99,59 @@ impl CachedHautAi {
         (keys, fetch.boxed())
     }
 
-    /// `count` subjects of a dataset from `offset` on. What comes is kept as records too.
+    /// `count` subjects of a list from `offset` on. What comes is kept as records too.
     pub async fn window(
         &self,
         credential: CredentialId,
-        dataset: DatasetId,
+        list: SubjectList<'_>,
         offset: u64,
         count: u64,
     ) -> Result<Window<Subject>, SourceError> {
-        self.0.window(credential, dataset, offset, count).await
+        self.0.window(credential, list, offset, count).await
     }
 
-    /// How many subjects a dataset has, where the server counts them.
-    pub async fn total(&self, credential: CredentialId, dataset: DatasetId) -> Result<Option<u64>, SourceError> {
-        Ok(self.0.page(credential, dataset, 0, 1).await?.total)
+    /// How many subjects a list has, where the server counts them.
+    pub async fn total(&self, credential: CredentialId, list: SubjectList<'_>) -> Result<Option<u64>, SourceError> {
+        Ok(self.0.page(credential, list, 0, 1).await?.total)
+    }
+
+    /// All subjects of these datasets that pass the rest of the filter, sorted here.
+    pub async fn gathered(
+        &self,
+        credential: CredentialId,
+        datasets: &[DatasetId],
+        search: Option<&str>,
+        rest: &SubjectFilter,
+        order: SubjectOrder,
+        limit: u64,
+    ) -> Result<Arc<Gathering>, SourceError> {
+        let list = |dataset: &DatasetId| self.0.source.subjects_identity(*dataset, search, 0, limit);
+        let lists = datasets.iter().map(list).collect::<Vec<_>>().join(" ");
+        let key = (credential, identity(&lists, rest, order, limit));
+        let shared = Arc::clone(&self.0);
+        let (datasets, search, rest) = (datasets.to_vec(), search.map(str::to_owned), rest.clone());
+        let fetch = async move {
+            let read = datasets.iter().map(|dataset| shared.whole(*dataset, search.as_deref(), limit));
+            let read = try_join_all(read).await?;
+            let (mut subjects, mut unreadable, mut passed_over) = (Vec::new(), 0, Vec::new());
+            for whole in read {
+                match whole {
+                    Ok(Some(whole)) => {
+                        subjects.extend(whole.items);
+                        unreadable += whole.unreadable;
+                    }
+                    Ok(None) => return Ok(Some(too_many())),
+                    Err(gone) => passed_over.push(gone),
+                }
+            }
+            if subjects.len() as u64 > limit {
+                return Ok(Some(too_many()));
+            }
+            let subjects = shared.passing(credential, subjects, &rest).await?;
+            Ok(Some(Gathered::sorted(subjects, unreadable, passed_over, order)))
+        };
+        let gathering = self.0.pages.answer(&key, fetch).get().await?;
+        Ok(gathering.unwrap_or_else(|| too_many().record))
     }
 
     /// The datasets that the gateway serves, with their names.
@@ -127,15 +183,12 @@ impl CachedHautAi {
         credential: CredentialId,
         ids: &[Id<BiologicalSex>],
     ) -> HashMap<Id<BiologicalSex>, Answer<RecordKey, BiologicalSex>> {
-        let by_key: HashMap<_, _> = ids.iter().map(|id| (sex_key(credential, *id), *id)).collect();
-        let fetch = |missing: Vec<RecordKey>| {
-            let shared = Arc::clone(&self.0);
-            let keys = missing.clone();
-            let fetch = async move { shared.look_up_sexes(credential, missing).await };
-            vec![(keys, fetch.boxed())]
-        };
-        let mut answers = self.0.records.answers(by_key.keys().copied(), fetch);
-        by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()
+        self.0.biological_sexes(credential, ids)
+    }
+
+    /// A subject's sex, by the dictionary where the record has nothing but an id.
+    pub async fn sex_of(&self, credential: CredentialId, subject: &Subject) -> Result<Option<Sex>, SourceError> {
+        self.0.sex_of(credential, subject).await
     }
 
     /// The dictionary of sexes; where the server has none, those that records carried.
@@ -179,7 +232,7 @@ impl Search {
         match self.list(|_, _| true).await {
             Ok(()) => self.found,
             // No such dataset: no such subjects.
-            Err(error) if error.fault == Fault::Status(404) => self.found,
+            Err(error) if error.is_absence() => self.found,
             Err(error) => self.fail(&error),
         }
     }
@@ -189,7 +242,7 @@ impl Search {
         let mut at = 0;
         let mut seen = HashSet::new();
         loop {
-            let window = self.shared.window(self.credential, self.dataset, at, MAX_PAGE).await?;
+            let window = self.shared.window(self.credential, SubjectList::all(self.dataset), at, MAX_PAGE).await?;
             let before = seen.len();
             for (_, subject) in window.items {
                 seen.insert(subject.record.id);
@@ -247,24 +300,25 @@ impl Shared {
     async fn window(
         self: &Arc<Self>,
         credential: CredentialId,
-        dataset: DatasetId,
+        list: SubjectList<'_>,
         offset: u64,
         count: u64,
     ) -> Result<Window<Subject>, SourceError> {
-        window(Source::HautAi, offset, count, |at, count| self.page(credential, dataset, at, count)).await
+        window(Source::HautAi, offset, count, |at, count| self.page(credential, list, at, count)).await
     }
 
     async fn page(
         self: &Arc<Self>,
         credential: CredentialId,
-        dataset: DatasetId,
+        SubjectList { dataset, search }: SubjectList<'_>,
         at: u64,
         count: u64,
     ) -> Result<Arc<Page<Subject>>, SourceError> {
-        let identity = self.source.subjects_identity(dataset, at, count);
+        let identity = self.source.subjects_identity(dataset, search, at, count);
         let shared = Arc::clone(self);
+        let search = search.map(str::to_owned);
         let fetch = async move {
-            let page = shared.source.subjects(dataset, at, count).await?;
+            let page = shared.source.subjects(dataset, search.as_deref(), at, count).await?;
             for item in page.items.iter().flatten() {
                 shared.records.keep((credential, NodeId::Subject(item.record.id)), item);
                 shared.learn(credential, &item.record);
@@ -273,6 +327,61 @@ impl Shared {
         };
         let page = self.pages.answer(&(credential, identity), fetch).get().await?;
         Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
+    }
+
+    /// A whole dataset, not kept. `Ok(None)`: it is longer than `limit`. The inner error: Haut.AI does not know it.
+    async fn whole(
+        &self,
+        dataset: DatasetId,
+        search: Option<&str>,
+        limit: u64,
+    ) -> Result<Result<Option<Whole<Subject>>, SourceError>, SourceError> {
+        let page = |at, count| async move { Ok(Arc::new(self.source.subjects(dataset, search, at, count).await?)) };
+        match whole(Source::HautAi, limit, page).await {
+            Err(gone) if gone.is_absence() => Ok(Err(gone)),
+            read => read.map(Ok),
+        }
+    }
+
+    /// Those subjects that pass a filter.
+    async fn passing(
+        self: &Arc<Self>,
+        credential: CredentialId,
+        subjects: Vec<Weighed<Subject>>,
+        filter: &SubjectFilter,
+    ) -> Result<Vec<Weighed<Subject>>, SourceError> {
+        let mut passing = Vec::new();
+        for subject in subjects {
+            let sex = if filter.sex.is_some() { self.sex_of(credential, &subject.record).await? } else { None };
+            if filter.matches(&subject.record, sex) {
+                passing.push(subject);
+            }
+        }
+        Ok(passing)
+    }
+
+    async fn sex_of(self: &Arc<Self>, credential: CredentialId, subject: &Subject) -> Result<Option<Sex>, SourceError> {
+        let Some(SexReference::Bare(id)) = subject.haut_ai().and_then(|own| own.biological_sex.as_ref()) else {
+            return Ok(subject.sex);
+        };
+        let Some(answer) = self.biological_sexes(credential, &[*id]).remove(id) else { return Ok(Some(Sex::Unknown)) };
+        Ok(Some(answer.get().await?.map_or(Sex::Unknown, |entry| entry.sex())))
+    }
+
+    fn biological_sexes(
+        self: &Arc<Self>,
+        credential: CredentialId,
+        ids: &[Id<BiologicalSex>],
+    ) -> HashMap<Id<BiologicalSex>, Answer<RecordKey, BiologicalSex>> {
+        let by_key: HashMap<_, _> = ids.iter().map(|id| (sex_key(credential, *id), *id)).collect();
+        let fetch = |missing: Vec<RecordKey>| {
+            let shared = Arc::clone(self);
+            let keys = missing.clone();
+            let fetch = async move { shared.look_up_sexes(credential, missing).await };
+            vec![(keys, fetch.boxed())]
+        };
+        let mut answers = self.records.answers(by_key.keys().copied(), fetch);
+        by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()
     }
 
     /// Keeps the sex that a subject carries: nobody has to ask the dictionary for it.

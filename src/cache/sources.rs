@@ -24,6 +24,10 @@ pub struct Sources {
     pub brainstem: Option<CachedBrainStem>,
     /// Whether lists bring related records along.
     pub sideload: bool,
+    /// Records that one page of a list may examine where the gateway itself filters.
+    pub max_scan: u64,
+    /// Records of one source that a list may read to be sorted.
+    pub max_gather: u64,
 }
 
 /// What `subject-gateway check` learnt of one source.
@@ -56,7 +60,8 @@ impl Sources {
             None => None,
         };
         let sideload = config.brainstem.as_ref().is_some_and(|brainstem| brainstem.sideload);
-        Ok(Arc::new(Self { haut_ai, brainstem, sideload }))
+        let config::Limits { max_scan, max_gather, .. } = config.limits;
+        Ok(Arc::new(Self { haut_ai, brainstem, sideload, max_scan, max_gather }))
     }
 
     /// Reaches every configured source once, side by side.

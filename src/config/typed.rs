@@ -64,6 +64,7 @@ fn gateway(reader: &mut Reader) -> Gateway {
 fn haut_ai(reader: &mut Reader) -> Option<HautAi> {
     let url = reader.value("haut_ai.url", values::url);
     let biological_sexes_path = reader.value("haut_ai.biological_sexes_path", values::api_path);
+    let q_covers_name = reader.value("haut_ai.q_covers_name", values::switch);
     let refresh_after = reader.value("haut_ai.refresh_after_ms", values::millis);
     let timeout = reader.value("haut_ai.timeout_ms", values::millis);
     let company_id = reader.optional("haut_ai.company_id", values::uuid);
@@ -82,7 +83,7 @@ fn haut_ai(reader: &mut Reader) -> Option<HautAi> {
     }
     // A faulty secret leaves no access; the fault is on record.
     let access = access.unwrap_or_else(|| HautAiAccess::Token(SecretString::default()));
-    Some(HautAi { url, access, company_id, dataset_ids, biological_sexes_path, refresh_after, timeout })
+    Some(HautAi { url, access, company_id, dataset_ids, biological_sexes_path, q_covers_name, refresh_after, timeout })
 }
 
 fn haut_ai_access(reader: &mut Reader) -> Option<HautAiAccess> {
@@ -155,6 +156,8 @@ fn limits(reader: &mut Reader) -> Limits {
         body_bytes: reader.value("limits.body_bytes", values::size),
         upstream_bytes: reader.value("limits.upstream_bytes", values::size),
         upstream_concurrency: reader.value("limits.upstream_concurrency", values::size),
+        max_scan: reader.value("limits.max_scan", values::count),
+        max_gather: reader.value("limits.max_gather", values::count),
     }
 }
 

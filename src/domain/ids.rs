@@ -7,6 +7,7 @@
 use std::{cmp::Ordering, fmt, hash, marker::PhantomData};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -15,8 +16,11 @@ use super::{
 };
 
 /// An upstream's UUID of a `T`; a loader's key.
+#[derive(Deserialize, Serialize)]
+#[serde(transparent, bound = "")]
 pub struct Id<T> {
     uuid: Uuid,
+    #[serde(skip)]
     of: PhantomData<fn() -> T>,
 }
 
@@ -71,7 +75,7 @@ impl<T> fmt::Debug for Id<T> {
 }
 
 /// All that is needed to fetch a Haut.AI subject again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct HautAiSubjectId {
     pub company: Uuid,
     pub dataset: Uuid,
@@ -86,14 +90,14 @@ impl HautAiSubjectId {
 }
 
 /// A Haut.AI dataset and the company that owns it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct DatasetId {
     pub company: Uuid,
     pub dataset: Uuid,
 }
 
 /// A subject of either source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub enum SubjectId {
     HautAi(HautAiSubjectId),
     BrainStem(Id<Subject>),

@@ -1,6 +1,7 @@
 //! The merged subject.
 
 use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -10,7 +11,7 @@ use super::{
 };
 
 /// Where a record comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub enum Source {
     HautAi,
     BrainStem,
@@ -35,7 +36,7 @@ impl Source {
 }
 
 /// Biological sex. `Unknown`: the source says that it does not know, or says something that the gateway has no word for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Sex {
     Female,
     Male,
@@ -44,7 +45,7 @@ pub enum Sex {
 }
 
 /// Where an animal is in its life in the laboratory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Status {
     Planned,
     Active,

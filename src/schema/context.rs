@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::error::{Error, Result};
 use crate::{
     cache::{Answer, RecordKey, Sources},
-    domain::{NodeId, Source},
+    domain::{NodeId, SubjectFilter, SubjectOrder},
     listing::Walk,
     loaders::{Credentials, Deadline, Loaders, Relation},
 };
@@ -35,9 +35,15 @@ impl RequestContext {
         }
     }
 
-    /// A walk over the subjects of these sources.
-    pub(super) fn walk(&self, selected: Vec<Source>, include: Vec<&'static str>) -> Walk<'_> {
-        Walk { sources: &self.sources, credentials: self.credentials, deadline: self.deadline, selected, include }
+    /// A walk over the subjects that pass a filter.
+    pub(super) fn walk(
+        &self,
+        filter: SubjectFilter,
+        order: Option<SubjectOrder>,
+        include: Vec<&'static str>,
+    ) -> Walk<'_> {
+        let (sources, credentials, deadline) = (&*self.sources, self.credentials, self.deadline);
+        Walk { sources, credentials, deadline, filter, order, include }
     }
 
     pub(super) fn of<'a>(ctx: &Context<'a>) -> &'a Self {

@@ -27,6 +27,7 @@ pub mod code {
     pub const GRAPHQL_PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
     pub const GRAPHQL_VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
     pub const PERSISTED_QUERY_NOT_SUPPORTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
+    pub const RESULT_TOO_LARGE: &str = "RESULT_TOO_LARGE";
     pub const INTERNAL: &str = "INTERNAL";
 }
 
@@ -36,6 +37,8 @@ pub enum Error {
     /// The text names the argument and what was expected.
     BadUserInput(String),
     Load(LoadError),
+    /// A source's part of a list is left for later.
+    LeftForLater(LoadError),
     /// So many records of a list could not be read and were left out.
     Unreadable(Source, u64),
 }
@@ -68,18 +71,11 @@ impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         let told = match error {
             Error::BadUserInput(message) => Told::new(code::BAD_USER_INPUT, message),
-            Error::Load(LoadError::Source(error)) => tell(&error),
-            Error::Load(LoadError::Deadline(source)) => Told {
-                source: Some(source),
-                retryable: true,
-                ..Told::new(
-                    code::DEADLINE_EXCEEDED,
-                    format!("The time for this request was over before {} had answered.", source.title()),
-                )
-            },
-            Error::Load(LoadError::Unanswered) => {
-                tracing::error!("a loader left a key unanswered");
-                Told::new(code::INTERNAL, "The gateway failed.".to_owned())
+            Error::Load(error) => tell_load(&error),
+            Error::LeftForLater(error) => {
+                let told = tell_load(&error);
+                let retry_after = told.retry_after.or(told.retryable.then_some(COME_BACK_AFTER));
+                Told { retry_after, ..told }
             }
             Error::Unreadable(source, count) => {
                 let records = if count == 1 {
@@ -107,6 +103,48 @@ impl From<Error> for async_graphql::Error {
                 extensions.set("httpStatus", status);
             }
         })
+    }
+}
+
+/// When to come back for what a source left for later, where it does not say so itself.
+const COME_BACK_AFTER: Duration = Duration::from_secs(5);
+
+/// The code that a client is told.
+pub(super) fn code_of(error: &LoadError) -> &'static str {
+    match error {
+        LoadError::Source(error) => fault_code(&error.fault),
+        LoadError::Deadline(_) => code::DEADLINE_EXCEEDED,
+        LoadError::TooMany(..) => code::RESULT_TOO_LARGE,
+        LoadError::Unanswered => code::INTERNAL,
+    }
+}
+
+fn tell_load(error: &LoadError) -> Told {
+    match error {
+        LoadError::Source(error) => tell(error),
+        LoadError::Deadline(source) => Told {
+            source: Some(*source),
+            retryable: true,
+            ..Told::new(
+                code_of(error),
+                format!("The time for this request was over before {} had answered.", source.title()),
+            )
+        },
+        LoadError::TooMany(source, limit) => Told {
+            source: Some(*source),
+            ..Told::new(
+                code_of(error),
+                format!(
+                    "{} has more than {limit} subjects to read before the list can be sorted: narrow it with `filter`, or leave \
+                     `orderBy` out.",
+                    source.title()
+                ),
+            )
+        },
+        LoadError::Unanswered => {
+            tracing::error!("a loader left a key unanswered");
+            Told::new(code_of(error), "The gateway failed.".to_owned())
+        }
     }
 }
 

@@ -77,7 +77,7 @@ impl SubjectLogEntry {
 impl SubjectLogEntry {
     /// The moment. Null for an entry with a start and an end, and where the text is not readable as an instant.
     async fn date_time(&self) -> Option<DateTime> {
-        self.entry().date_time.value.map(DateTime)
+        self.entry().date_time.value.map(DateTime::Instant)
     }
 
     /// The moment, as BrainSTEM writes it.
@@ -87,7 +87,7 @@ impl SubjectLogEntry {
 
     /// The start. Null for an entry at a moment, and where the text is not readable as an instant.
     async fn start_date_time(&self) -> Option<DateTime> {
-        self.entry().start_date_time.value.map(DateTime)
+        self.entry().start_date_time.value.map(DateTime::Instant)
     }
 
     /// The start, as BrainSTEM writes it.
@@ -97,7 +97,7 @@ impl SubjectLogEntry {
 
     /// The end. Null for an entry at a moment, and where the text is not readable as an instant.
     async fn end_date_time(&self) -> Option<DateTime> {
-        self.entry().end_date_time.value.map(DateTime)
+        self.entry().end_date_time.value.map(DateTime::Instant)
     }
 
     /// The end, as BrainSTEM writes it.

@@ -58,7 +58,7 @@ impl Procedure {
 
     /// When it was done. Null: not given, or not readable as an instant; `rawDateTime` has the source's own text.
     async fn date_time(&self) -> Option<DateTime> {
-        self.0.date_time.value.map(DateTime)
+        self.0.date_time.value.map(DateTime::Instant)
     }
 
     /// When it was done, as BrainSTEM writes it.
@@ -123,7 +123,7 @@ impl Procedure {
 
     /// When the record was made.
     async fn created_at(&self) -> Option<DateTime> {
-        self.0.created_at.value.map(DateTime)
+        self.0.created_at.value.map(DateTime::Instant)
     }
 
     /// When the record was made, as BrainSTEM writes it.
@@ -133,7 +133,7 @@ impl Procedure {
 
     /// When the record was last changed.
     async fn updated_at(&self) -> Option<DateTime> {
-        self.0.updated_at.value.map(DateTime)
+        self.0.updated_at.value.map(DateTime::Instant)
     }
 
     /// When the record was last changed, as BrainSTEM writes it.
@@ -186,7 +186,7 @@ impl SubjectStateChange {
 
     /// When it happened. Null: not given, or not readable as an instant; `rawDateTime` has the source's own text.
     async fn date_time(&self) -> Option<DateTime> {
-        self.0.date_time.value.map(DateTime)
+        self.0.date_time.value.map(DateTime::Instant)
     }
 
     /// When it happened, as BrainSTEM writes it.

@@ -8,9 +8,10 @@ use super::{
     connection::{Connection, Paging, of_ids},
     context::{RequestContext, global_id, related},
     error::Result,
+    filter::{SubjectFilter, SubjectOrder},
     scalars::Json,
-    subject::{Subject, SubjectSource},
-    subjects::of_subject_ids,
+    subject::SubjectSource,
+    subjects::{SubjectConnection, of_project, of_subject_ids},
 };
 use crate::domain::{self, NodeId, Source, SubjectId, cursor::Fingerprint};
 
@@ -45,16 +46,21 @@ impl Project {
         self.0.description.as_deref()
     }
 
-    /// The project's animals. Those that may not be seen are left out of the page; `totalCount` counts the ids that the
-    /// record lists.
+    /// The project's animals, as its record lists them: those that may not be seen are left out of the page, and `totalCount`
+    /// counts the ids. With `filter` or `orderBy`, the animals that BrainSTEM finds for the project, as in `subjects`.
     async fn subjects(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
-    ) -> Option<Result<Connection<Subject>>> {
-        let owner = NodeId::Project(self.0.id);
-        Some(of_subject_ids(ctx, owner, &self.0.subjects, Paging { first, after }).await)
+        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only these animals.")] filter: Option<SubjectFilter>,
+        #[graphql(desc = "Another order.")] order_by: Option<SubjectOrder>,
+    ) -> Option<Result<SubjectConnection>> {
+        Some(of_project(ctx, &self.0, Paging { first, after, last, before }, filter, order_by).await)
     }
 
     /// Ids of all subjects that the record lists, also of those that may not be seen. Costs nothing.
@@ -66,12 +72,16 @@ impl Project {
     async fn cohorts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Cohort>>> {
-        let list = Fingerprint::of(&["cohorts", &NodeId::Project(self.0.id).to_string()]);
+        let list = Fingerprint::of(&("cohorts", &NodeId::Project(self.0.id).to_string()));
         let relation = &RequestContext::of(ctx).loaders.cohorts;
-        Some(of_ids(relation, &self.0.cohorts, list, Paging { first, after }, Cohort).await)
+        Some(of_ids(relation, &self.0.cohorts, list, Paging { first, after, last, before }, Cohort).await)
     }
 
     /// Ids of all cohorts that the record lists, also of those that may not be seen. Costs nothing.
@@ -156,11 +166,15 @@ impl Cohort {
     async fn subjects(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
-    ) -> Option<Result<Connection<Subject>>> {
+        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
+    ) -> Option<Result<SubjectConnection>> {
         let owner = NodeId::Cohort(self.0.id);
-        Some(of_subject_ids(ctx, owner, &self.0.subjects, Paging { first, after }).await)
+        Some(of_subject_ids(ctx, owner, &self.0.subjects, Paging { first, after, last, before }).await)
     }
 
     /// Ids of all subjects that the record lists, also of those that may not be seen. Costs nothing.

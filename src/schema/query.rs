@@ -7,26 +7,28 @@ use futures::future::join_all;
 
 use super::{
     biological_sex::{BiologicalSex, Dataset},
-    connection::{Connection, Paging, of_list},
+    connection::{BrainStemList, Connection, Paging, of_list},
     context::{RequestContext, id_of, node_id, related, upstream_id},
     entities::Entities,
     error::{Error, Result},
+    filter::{
+        MAX_SEARCH, ProcedureFilter, ProcedureOrder, ProjectFilter, ProjectOrder, SubjectFilter, SubjectLogFilter,
+        SubjectOrder, within,
+    },
     license::Supplier,
+    log::SubjectLog,
     node::{self, Node},
     procedure::Procedure,
     project::Project,
     sources::{SourceStatus, statuses},
     subject::Subject,
-    subjects::{self, SubjectFilter},
+    subjects::{self, SubjectConnection},
     taxonomy::{Species, Strain},
 };
 use crate::{
     domain::{self, DatasetId, HautAiSubjectId, Id, NodeId, Source, SubjectId, cursor::Fingerprint},
-    sources::brainstem::{ListQuery, Model},
+    sources::brainstem::{ListQuery, Model, Pushdown},
 };
-
-/// The longest text that is looked for, in characters; names have up to 200. Encoded it is twelve times as many bytes.
-const MAX_TEXT: usize = 200;
 
 /// One way to name a subject.
 #[derive(OneofObject)]
@@ -90,17 +92,23 @@ impl Fields {
         subject_by(ctx, by).await.transpose()
     }
 
-    /// All subjects: Haut.AI's people dataset by dataset, then BrainSTEM's animals by name. Where one source fails, the
-    /// other's subjects come with an error beside them that says which and why; the failed one's own are left for later
-    /// pages.
+    /// All subjects that pass the filter. Without `orderBy`: Haut.AI's people dataset by dataset, then BrainSTEM's animals as
+    /// BrainSTEM sorts their names. Where one source fails, the other's subjects come with an error beside them that says which
+    /// and why; the failed one's own are left for later pages. A page may be short or empty although `hasNextPage` is true, where
+    /// few records pass a filter that a source can't apply: go on with `endCursor`.
     async fn subjects(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only these subjects.")] filter: Option<SubjectFilter>,
-    ) -> Option<Result<Connection<Subject>>> {
-        Some(subjects::merged(ctx, Paging { first, after }, filter).await)
+        #[graphql(desc = "One order over both sources.")] order_by: Option<SubjectOrder>,
+    ) -> Option<Result<SubjectConnection>> {
+        Some(subjects::merged(ctx, Paging { first, after, last, before }, filter, order_by).await)
     }
 
     /// One BrainSTEM project.
@@ -123,11 +131,20 @@ impl Fields {
     async fn projects(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only these projects.")] filter: Option<ProjectFilter>,
+        #[graphql(desc = "Another order.")] order_by: Option<ProjectOrder>,
     ) -> Option<Result<Connection<Project>>> {
-        let list = Fingerprint::of(&["projects"]);
-        of_list(ctx, list, Paging { first, after }, Vec::new(), Project).await.transpose()
+        let list = match filter.unwrap_or_default().list(order_by) {
+            Ok(list) => list,
+            Err(error) => return Some(Err(error)),
+        };
+        of_list(ctx, list, Paging { first, after, last, before }, Project).await.transpose()
     }
 
     /// One BrainSTEM procedure.
@@ -150,11 +167,40 @@ impl Fields {
     async fn procedures(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only these procedures.")] filter: Option<ProcedureFilter>,
+        #[graphql(desc = "Another order.")] order_by: Option<ProcedureOrder>,
     ) -> Option<Result<Connection<Procedure>>> {
-        let list = Fingerprint::of(&["procedures"]);
-        of_list(ctx, list, Paging { first, after }, Vec::new(), Procedure).await.transpose()
+        let list = match filter.unwrap_or_default().list(order_by) {
+            Ok(list) => list,
+            Err(error) => return Some(Err(error)),
+        };
+        of_list(ctx, list, Paging { first, after, last, before }, Procedure).await.transpose()
+    }
+
+    /// BrainSTEM's logs about subjects, by type. Null where BrainSTEM is not configured, and on servers from before its 2025
+    /// renaming, which have none.
+    async fn logs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only these logs.")] filter: Option<SubjectLogFilter>,
+    ) -> Option<Result<Connection<SubjectLog>>> {
+        let list = match filter.unwrap_or_default().list() {
+            Ok(list) => list,
+            Err(error) => return Some(Err(error)),
+        };
+        of_list(ctx, list, Paging { first, after, last, before }, SubjectLog).await.transpose()
     }
 
     /// Haut.AI's dictionary of biological sexes, for forms. Where Haut.AI serves none: the sexes that its subjects were seen
@@ -178,33 +224,45 @@ impl Fields {
     async fn strains(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only those whose name contains this, in upper or lower case.")] search: Option<String>,
     ) -> Option<Result<Connection<Strain>>> {
-        searched(ctx, "strains", Paging { first, after }, search, Strain).await
+        searched(ctx, "strains", Paging { first, after, last, before }, search, Strain).await
     }
 
     /// BrainSTEM's species by name, for forms and filters. Null where BrainSTEM is not configured.
     async fn species(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only those whose name contains this, in upper or lower case.")] search: Option<String>,
     ) -> Option<Result<Connection<Species>>> {
-        searched(ctx, "species", Paging { first, after }, search, Species).await
+        searched(ctx, "species", Paging { first, after, last, before }, search, Species).await
     }
 
     /// BrainSTEM's suppliers by name, for forms and filters. Null where BrainSTEM is not configured.
     async fn suppliers(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only those whose name contains this, in upper or lower case.")] search: Option<String>,
     ) -> Option<Result<Connection<Supplier>>> {
-        searched(ctx, "suppliers", Paging { first, after }, search, Supplier).await
+        searched(ctx, "suppliers", Paging { first, after, last, before }, search, Supplier).await
     }
 
     /// How the two sources fare, by what recent traffic showed. Asks nothing of them and never fails.
@@ -221,26 +279,16 @@ async fn searched<T: Model, G>(
     search: Option<String>,
     wrap: fn(Arc<T>) -> G,
 ) -> Option<Result<Connection<G>>> {
-    let search = search.filter(|search| !search.is_empty());
+    let mut search = search.filter(|search| !search.is_empty());
     if let Some(search) = &search
-        && let Err(error) = fits_a_url("search", search)
+        && let Err(error) = within("search", search, MAX_SEARCH)
     {
         return Some(Err(error));
     }
-    let list = Fingerprint::of(&[field, search.as_deref().unwrap_or_default()]);
-    let filters = search.map(|search| ("filter{name.icontains}", search));
-    of_list(ctx, list, paging, Vec::from_iter(filters), wrap).await.transpose()
-}
-
-/// A text that goes into a request line, which is short, and to a database, which takes no NUL.
-fn fits_a_url(argument: &str, text: &str) -> Result<()> {
-    if text.chars().count() > MAX_TEXT {
-        return Err(Error::BadUserInput(format!("`{argument}` is too long: expected at most {MAX_TEXT} characters.")));
-    }
-    if text.contains('\0') {
-        return Err(Error::BadUserInput(format!("`{argument}` holds the character U+0000, which no name has.")));
-    }
-    Ok(())
+    let fingerprint = Fingerprint::of(&(field, search.as_deref().unwrap_or_default()));
+    let mut push = Pushdown::default();
+    push.text(&mut search, "filter{name.icontains}");
+    of_list(ctx, BrainStemList::of(fingerprint, push.query()), paging, wrap).await.transpose()
 }
 
 async fn subject_by(ctx: &Context<'_>, by: SubjectBy) -> Result<Option<Subject>> {
@@ -290,11 +338,11 @@ async fn subject_by_name(ctx: &Context<'_>, name: String) -> Result<Option<Subje
     if name.is_empty() {
         return Err(Error::BadUserInput("`by.brainStemName` is empty: expected a subject's name.".to_owned()));
     }
-    fits_a_url("by.brainStemName", &name)?;
+    within("by.brainStemName", &name, MAX_SEARCH)?;
     let Some((source, credential)) = request.sources.brainstem.as_ref().zip(request.credentials.brainstem) else {
         return Ok(None);
     };
-    let query = ListQuery { filters: vec![("filter{name}", name.clone())], include: Vec::new() };
+    let query = ListQuery { filters: vec![("filter{name}", name.clone())], ..ListQuery::default() };
     let window = source.window::<domain::Subject>(credential, &query, 0, 1);
     let window = request.deadline.bound(Source::BrainStem, window).await?;
     let found = window.items.into_iter().map(|(_, item)| item.record).find(|subject| subject.name == name);

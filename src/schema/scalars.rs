@@ -4,7 +4,7 @@ use async_graphql::{InputValueResult, Scalar, ScalarType, Value};
 use jiff::{Timestamp, civil};
 
 use super::error::{Error, Result};
-use crate::domain::dated::parse_date;
+use crate::domain::dated::{parse_date, parse_date_time};
 
 /// A day without a time or a zone, as `YYYY-MM-DD`.
 #[derive(Clone, Debug)]
@@ -47,20 +47,39 @@ impl Date {
 
 /// An instant, as RFC 3339 writes it, in UTC.
 #[derive(Clone, Debug)]
-pub struct DateTime(pub Timestamp);
+pub enum DateTime {
+    Instant(Timestamp),
+    /// Input that is none. Refused by the field that it was given to, which can name its argument.
+    Unreadable,
+}
 
 /// An instant, as RFC 3339 writes it, in UTC.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
-        match value {
-            Value::String(text) => Ok(Self(text.parse::<Timestamp>().map_err(|_| "expected an RFC 3339 date-time")?)),
-            _ => Err("expected an RFC 3339 date-time".into()),
-        }
+        let Value::String(text) = value else {
+            return Ok(Self::Unreadable);
+        };
+        Ok(parse_date_time(&text).map_or(Self::Unreadable, Self::Instant))
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.0.to_string())
+        match self {
+            Self::Instant(instant) => Value::String(instant.to_string()),
+            Self::Unreadable => Value::Null,
+        }
+    }
+}
+
+impl DateTime {
+    /// The instant; an error names the argument.
+    pub(super) fn given_as(&self, argument: &str) -> Result<Timestamp> {
+        match self {
+            Self::Instant(instant) => Ok(*instant),
+            Self::Unreadable => Err(Error::BadUserInput(format!(
+                "`{argument}` is not a date-time: expected RFC 3339 with an offset, such as \"2024-02-29T12:00:00Z\"."
+            ))),
+        }
     }
 }
 

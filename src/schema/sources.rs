@@ -51,9 +51,9 @@ fn status(source: Source, traffic: Option<&Traffic>) -> SourceStatus {
     SourceStatus {
         source: source.into(),
         status,
-        last_success_at: seen.success_at.map(DateTime),
+        last_success_at: seen.success_at.map(DateTime::Instant),
         last_success_took_ms: seen.success_took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
-        last_failure_at: seen.failure.as_ref().map(|(at, _)| DateTime(*at)),
+        last_failure_at: seen.failure.as_ref().map(|(at, _)| DateTime::Instant(*at)),
         last_failure_code: seen.failure.as_ref().map(|(_, fault)| fault_code(fault)),
     }
 }

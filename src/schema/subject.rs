@@ -68,7 +68,7 @@ pub struct Subject(pub Arc<domain::Subject>);
 impl Subject {
     fn list(&self, field: &str, kind: Option<&String>) -> Fingerprint {
         let id = NodeId::Subject(self.0.id).to_string();
-        Fingerprint::of(&[field, &id, kind.map_or("", |kind| kind)])
+        Fingerprint::of(&(field, &id, kind.map_or("", |kind| kind)))
     }
 }
 
@@ -189,7 +189,7 @@ impl Subject {
 
     /// When the record was made. Haut.AI only.
     async fn created_at(&self) -> Option<DateTime> {
-        self.0.created_at.value.map(DateTime)
+        self.0.created_at.value.map(DateTime::Instant)
     }
 
     /// The projects that the animal belongs to. Those that may not be seen are left out. Null for people.
@@ -204,13 +204,17 @@ impl Subject {
     async fn procedures(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
         #[graphql(name = "type", desc = "Only procedures of exactly this type.")] kind: Option<String>,
     ) -> Option<Result<Connection<Procedure>>> {
         self.0.brainstem()?;
         let (relation, ids) = (&RequestContext::of(ctx).loaders.procedures, &self.0.procedures);
-        let (list, paging) = (self.list("procedures", kind.as_ref()), Paging { first, after });
+        let (list, paging) = (self.list("procedures", kind.as_ref()), Paging { first, after, last, before });
         Some(match kind {
             None => of_ids(relation, ids, list, paging, Procedure).await,
             Some(kind) => {
@@ -226,13 +230,17 @@ impl Subject {
     async fn logs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
         #[graphql(name = "type", desc = "Only logs of exactly this type.")] kind: Option<String>,
     ) -> Option<Result<Connection<SubjectLog>>> {
         self.0.brainstem()?;
         let (relation, ids) = (&RequestContext::of(ctx).loaders.logs, &self.0.logs);
-        let (list, paging) = (self.list("logs", kind.as_ref()), Paging { first, after });
+        let (list, paging) = (self.list("logs", kind.as_ref()), Paging { first, after, last, before });
         Some(match kind {
             None => of_ids(relation, ids, list, paging, SubjectLog).await,
             Some(kind) => {
@@ -391,13 +399,17 @@ impl BrainStemSubject {
     async fn state_changes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many at most: 0 to 100, 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<SubjectStateChange>>> {
         let ids = &self.subject.brainstem()?.state_changes;
         let list = Subject(Arc::clone(&self.subject)).list("stateChanges", None);
         let relation = &RequestContext::of(ctx).loaders.state_changes;
-        Some(of_ids(relation, ids, list, Paging { first, after }, SubjectStateChange).await)
+        Some(of_ids(relation, ids, list, Paging { first, after, last, before }, SubjectStateChange).await)
     }
 
     /// Ids of all state changes that the record lists. Costs nothing.

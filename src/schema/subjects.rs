@@ -1,11 +1,16 @@
 //! Lists of subjects: the merged one, and those of a project or a cohort.
 
-use async_graphql::{Context, InputObject, Lookahead};
+use std::sync::Arc;
+
+use async_graphql::{ComplexObject, Context, Lookahead, Object, SimpleObject};
+use tokio::sync::OnceCell;
 
 use super::{
-    connection::{Connection, Edge, PageInfo, Paging, Total, of_ids},
+    connection::{Connection, Edge, PageInfo, Paging, of_ids},
     context::{RequestContext, add_error},
-    error::{Error, Result},
+    error::{Error, Result, code_of},
+    filter::{SubjectFilter, SubjectOrder},
+    sources::SourceState,
     subject::{Subject, SubjectSource},
 };
 use crate::{
@@ -14,20 +19,100 @@ use crate::{
         self, Id, NodeId, Source, SubjectId,
         cursor::{self, Fingerprint, SubjectPosition},
     },
+    listing::{Count, Reading, Walked, parts::Direction},
 };
 
-/// Which subjects to list. What stands in it must all hold.
-#[derive(Default, InputObject)]
-pub struct SubjectFilter {
-    /// Only subjects of these sources. Left out or null: of both.
-    sources: Option<Vec<SubjectSource>>,
+/// One page of a list of subjects.
+pub struct SubjectConnection {
+    connection: Connection<Subject>,
+    sources: Vec<SubjectConnectionSource>,
+    counts: Arc<Counts>,
 }
 
-impl SubjectFilter {
-    fn selected(&self) -> Vec<Source> {
-        let given = self.sources.as_ref();
-        let wanted = |source: &Source| given.is_none_or(|given| given.contains(&(*source).into()));
-        [Source::HautAi, Source::BrainStem].into_iter().filter(wanted).collect()
+/// One page of a list of subjects.
+#[Object]
+impl SubjectConnection {
+    /// The subjects of the page with their cursors.
+    async fn edges(&self) -> &[Edge<Subject>] {
+        &self.connection.edges
+    }
+
+    /// The subjects of the page, for those who need no cursor for each.
+    async fn nodes(&self) -> Vec<&Subject> {
+        self.connection.edges.iter().map(|edge| &edge.node).collect()
+    }
+
+    /// Where the page stands in the list.
+    async fn page_info(&self) -> &PageInfo {
+        &self.connection.page
+    }
+
+    /// How many subjects the whole list has. Null where a source does not count them, or the gateway itself applies a part
+    /// of the filter, so that only reading everything would tell.
+    async fn total_count(&self, ctx: &Context<'_>) -> Option<Result<u64>> {
+        let mut sum = Some(0);
+        for (_, count) in self.counts.get(ctx).await {
+            match count {
+                Ok(count) => sum = sum.zip(*count).map(|(sum, count)| sum + count),
+                Err(error) => return Some(Err(error.clone().into())),
+            }
+        }
+        sum.map(Ok)
+    }
+
+    /// How the sources fared that the list is made of. Those that the filter excludes are left out.
+    async fn sources(&self) -> &[SubjectConnectionSource] {
+        &self.sources
+    }
+}
+
+/// How a source fared on one page of a list.
+#[derive(Clone, SimpleObject)]
+#[graphql(complex)]
+pub struct SubjectConnectionSource {
+    /// Which source.
+    source: SubjectSource,
+    /// `AVAILABLE`: its subjects are on the page, as far as they belong there. `FAILING`: they are left for later; `errors` says
+    /// why. `UNKNOWN`: the page was full without it.
+    status: SourceState,
+    /// How it failed: a code as in `errors[].extensions.code`.
+    code: Option<&'static str>,
+    #[graphql(skip)]
+    counts: Arc<Counts>,
+}
+
+#[ComplexObject]
+impl SubjectConnectionSource {
+    /// How many of the source's subjects the whole list has. Null where the source does not count them, or the gateway
+    /// itself applies a part of the filter.
+    async fn total_count(&self, ctx: &Context<'_>) -> Option<Result<u64>> {
+        let counts = self.counts.get(ctx).await;
+        let (_, count) = counts.iter().find(|(source, _)| SubjectSource::from(*source) == self.source)?;
+        count.clone().map_err(Error::from).transpose()
+    }
+}
+
+/// How many subjects each source has, asked for once and only when somebody wants to know.
+struct Counts {
+    filter: domain::SubjectFilter,
+    counted: OnceCell<Vec<(Source, Count)>>,
+}
+
+impl Counts {
+    fn of(filter: domain::SubjectFilter) -> Arc<Self> {
+        Arc::new(Self { filter, counted: OnceCell::new() })
+    }
+
+    /// Those of a list of animals whose length is known.
+    fn known(animals: u64) -> Arc<Self> {
+        let counted = OnceCell::new_with(Some(vec![(Source::BrainStem, Ok(Some(animals)))]));
+        Arc::new(Self { filter: domain::SubjectFilter::default(), counted })
+    }
+
+    async fn get(&self, ctx: &Context<'_>) -> &[(Source, Count)] {
+        let request = RequestContext::of(ctx);
+        let count = || async { request.walk(self.filter.clone(), None, Vec::new()).counts().await };
+        self.counted.get_or_init(count).await
     }
 }
 
@@ -36,27 +121,74 @@ pub(super) async fn merged(
     ctx: &Context<'_>,
     paging: Paging,
     filter: Option<SubjectFilter>,
-) -> Result<Connection<Subject>> {
-    let request = RequestContext::of(ctx);
-    let selected = filter.unwrap_or_default().selected();
-    let names: Vec<&str> = std::iter::once("subjects").chain(selected.iter().map(|source| source.code())).collect();
-    let list = Fingerprint::of(&names);
-    let (size, position) = (paging.size()?, paging.position(list)?);
-    let include = if request.sources.sideload { sideloads(request, &ctx.look_ahead()) } else { Vec::new() };
-    let walked = request.walk(selected.clone(), include).page(position.unwrap_or(SubjectPosition::START), size).await;
+    order: Option<SubjectOrder>,
+) -> Result<SubjectConnection> {
+    let filter = filter.unwrap_or_default().read()?;
+    filtered(ctx, "subjects", paging, filter, order).await
+}
 
-    for failure in walked.failures.into_iter().chain(walked.passed_over) {
-        add_error(ctx, failure.into());
-    }
-    for (source, count) in walked.unreadable {
-        add_error(ctx, Error::Unreadable(source, count));
-    }
-    let edge = |(behind, subject)| Edge { cursor: cursor::encode(list, &behind), node: Subject(subject) };
+async fn filtered(
+    ctx: &Context<'_>,
+    field: &str,
+    paging: Paging,
+    filter: domain::SubjectFilter,
+    order: Option<SubjectOrder>,
+) -> Result<SubjectConnection> {
+    let request = RequestContext::of(ctx);
+    let order = order.map(|order| order.read());
+    let list = Fingerprint::of(&(field, &filter, order));
+    let slice = paging.read::<SubjectPosition>(list)?;
+    let from = match (slice.position.clone(), slice.direction) {
+        (None, Direction::Forwards) => SubjectPosition::START,
+        (None, Direction::Backwards) => SubjectPosition::END,
+        (Some(position), Direction::Forwards) => position,
+        (Some(position), Direction::Backwards) => position.before_its_record(),
+    };
+    let include = if request.sources.sideload { sideloads(request, &ctx.look_ahead()) } else { Vec::new() };
+    let walk = request.walk(filter.clone(), order, include);
+    let walked = walk.page(slice.direction, from.clone(), slice.size).await;
+    report(ctx, &walked);
+
+    let counts = Counts::of(filter);
+    let sources = walked.readings.iter().map(|(source, reading)| status(*source, reading, &counts)).collect();
+    // The walk may have come further than to the last record of its page.
+    let last = match slice.direction {
+        Direction::Forwards => walked.subjects.last(),
+        Direction::Backwards => walked.subjects.first(),
+    };
+    let is_full = walked.subjects.len() as u64 == slice.size;
+    let touches = |at: &SubjectPosition| at.touches(&walked.position, slice.direction == Direction::Forwards);
+    let is_short = !is_full && !last.is_some_and(|(cursor, _)| touches(cursor));
+    let reached =
+        (is_short && walked.has_more && walked.position != from).then(|| cursor::encode(list, &walked.position));
+    let edge = |(position, subject)| Edge { cursor: cursor::encode(list, &position), node: Subject(subject) };
     let edges: Vec<_> = walked.subjects.into_iter().map(edge).collect();
-    let moved = walked.position != position.unwrap_or(SubjectPosition::START);
-    let end = if moved { Some(cursor::encode(list, &walked.position)) } else { paging.after.clone() };
-    let page = PageInfo::new(&edges, paging.after.as_ref(), walked.has_more, end);
-    Ok(Connection { edges, page, total: Total::Subjects(selected) })
+    let page = slice.page_info(&edges, walked.has_more, reached);
+    Ok(SubjectConnection { connection: Connection { edges, page, total: None }, sources, counts })
+}
+
+fn report(ctx: &Context<'_>, walked: &Walked) {
+    for (_, reading) in &walked.readings {
+        if let Reading::Failed(error) = reading {
+            add_error(ctx, Error::LeftForLater(error.clone()));
+        }
+    }
+    for error in &walked.passed_over {
+        add_error(ctx, error.clone().into());
+    }
+    for (source, count) in &walked.unreadable {
+        add_error(ctx, Error::Unreadable(*source, *count));
+    }
+}
+
+fn status(source: Source, reading: &Reading, counts: &Arc<Counts>) -> SubjectConnectionSource {
+    let (status, code) = match reading {
+        Reading::NotConfigured => (SourceState::NotConfigured, None),
+        Reading::NotAsked => (SourceState::Unknown, None),
+        Reading::Answered => (SourceState::Available, None),
+        Reading::Failed(error) => (SourceState::Failing, Some(code_of(error))),
+    };
+    SubjectConnectionSource { source: source.into(), status, code, counts: Arc::clone(counts) }
 }
 
 /// A page of the subjects that another record lists.
@@ -65,11 +197,39 @@ pub(super) async fn of_subject_ids(
     owner: NodeId,
     ids: &[Id<domain::Subject>],
     paging: Paging,
-) -> Result<Connection<Subject>> {
-    let list = Fingerprint::of(&["subjects", &owner.to_string()]);
-    of_ids(&RequestContext::of(ctx).loaders.animals, ids, list, paging, Subject).await
+) -> Result<SubjectConnection> {
+    let list = Fingerprint::of(&("subjects", owner.to_string()));
+    let connection = of_ids(&RequestContext::of(ctx).loaders.animals, ids, list, paging, Subject).await?;
+    let counts = Counts::known(ids.len() as u64);
+    let sources = vec![status(Source::BrainStem, &Reading::Answered, &counts)];
+    Ok(SubjectConnection { connection, sources, counts })
 }
 
+/// A page of a project's subjects: as its record lists them, or filtered and ordered.
+pub(super) async fn of_project(
+    ctx: &Context<'_>,
+    project: &domain::Project,
+    paging: Paging,
+    filter: Option<SubjectFilter>,
+    order: Option<SubjectOrder>,
+) -> Result<SubjectConnection> {
+    let owner = NodeId::Project(project.id);
+    if filter.is_none() && order.is_none() {
+        return of_subject_ids(ctx, owner, &project.subjects, paging).await;
+    }
+    let mut filter = filter.unwrap_or_default().read()?;
+    let projects = filter.projects.get_or_insert_with(|| vec![project.id]);
+    // Subjects of this project and of one of those that the filter names: only where this is one of those is that a list
+    // which BrainSTEM filters by itself.
+    if projects.contains(&project.id) {
+        *projects = vec![project.id];
+    } else {
+        return Err(Error::BadUserInput(
+            "`filter.projectId` names other projects: expected none here, where the project is given.".to_owned(),
+        ));
+    }
+    filtered(ctx, "project.subjects", paging, filter, order).await
+}
 /// What the selection asks of each animal, as BrainSTEM calls it in `include[]`.
 fn sideloads(request: &RequestContext, list: &Lookahead<'_>) -> Vec<&'static str> {
     let Some(brainstem) = &request.sources.brainstem else {

@@ -27,11 +27,13 @@ use crate::{
 
 mod answer;
 mod model;
+mod pushdown;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 pub use model::{Model, Related};
+pub use pushdown::Pushdown;
 
 /// Ids in one batch: about 70 fit into the request line of a real server.
 pub const MAX_BATCH: usize = 50;
@@ -57,6 +59,8 @@ pub struct ListQuery {
     pub filters: Vec<(&'static str, String)>,
     /// Related records to bring along: `projects.*`.
     pub include: Vec<&'static str>,
+    /// The fields to sort by, `-` before one that descends; none: the model's own order.
+    pub sort: &'static [&'static str],
 }
 
 /// One page, and the related records that came with it.
@@ -180,7 +184,7 @@ impl BrainStem {
 
     async fn many<T: Model>(&self, ids: &[Id<T>]) -> Result<(Batch<T>, Related), SourceError> {
         let filters = ids.iter().map(|id| ("filter{id.in}", id.uuid().to_string())).collect();
-        let query = &ListQuery { filters, include: Vec::new() };
+        let query = &ListQuery { filters, ..ListQuery::default() };
         let related = &Mutex::new(Related::default());
         // Pages that are smaller than the batch: read on until every id came or the list ended.
         let read = window(Source::BrainStem, 0, ids.len() as u64, |at, count| async move {
@@ -244,7 +248,8 @@ impl BrainStem {
         }
         // A batch is matched by id, so that any order that holds still will do.
         let by_id = query.filters.first().is_some_and(|(parameter, _)| *parameter == "filter{id.in}");
-        for field in T::SORT.iter().filter(|field| !by_id || **field == "id") {
+        let sort = if query.sort.is_empty() { T::SORT } else { query.sort };
+        for field in sort.iter().filter(|field| !by_id || **field == "id") {
             pairs.append_pair("sort[]", field);
         }
         drop(pairs);

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::{self, Limits},
-    domain::{BiologicalSex, Dataset, DatasetId, HautAiSubjectId, Source, Subject},
+    domain::{BiologicalSex, Dataset, DatasetId, HautAiSubjectId, Source, Subject, SubjectFilter, filter::NameFilter},
 };
 
 mod access;
@@ -30,6 +30,9 @@ mod tests;
 mod wire;
 
 use access::Access;
+
+/// Characters that are searched for; a longer text might not fit into a request line.
+const MAX_SEARCH: usize = 200;
 
 /// A walk that never ends otherwise.
 pub(crate) const SAME_AGAIN: &str = "its list gives the same records again and again";
@@ -42,6 +45,7 @@ pub struct HautAi {
     company: Option<Uuid>,
     datasets: Option<Vec<Uuid>>,
     sexes_path: String,
+    q_covers_name: bool,
     credential: CredentialId,
     traffic: Traffic,
     page_cap: PageCap,
@@ -83,6 +87,7 @@ impl HautAi {
             company: config.company_id,
             datasets: config.dataset_ids.clone(),
             sexes_path: config.biological_sexes_path.clone(),
+            q_covers_name: config.q_covers_name,
             credential: access::credential(config),
             traffic: Traffic::default(),
             page_cap: PageCap::default(),
@@ -152,14 +157,29 @@ impl HautAi {
     }
 
     /// A page that holds the subject at `at` of a dataset, and as many as it can of the `count` from there on.
-    pub async fn subjects(&self, dataset: DatasetId, at: u64, count: u64) -> Result<Page<Subject>, SourceError> {
-        let url = self.subjects_url(dataset, None);
+    pub async fn subjects(
+        &self,
+        dataset: DatasetId,
+        search: Option<&str>,
+        at: u64,
+        count: u64,
+    ) -> Result<Page<Subject>, SourceError> {
+        let url = self.list_url(dataset, search);
         self.page(url, at, count, |json| wire::subject(record(json).ok()?, dataset)).await
     }
 
     /// What makes one read of [`subjects`](Self::subjects) the same as another: the list's URL and the stretch.
-    pub fn subjects_identity(&self, dataset: DatasetId, at: u64, count: u64) -> String {
-        format!("{}#{at}+{count}", self.subjects_url(dataset, None))
+    pub fn subjects_identity(&self, dataset: DatasetId, search: Option<&str>, at: u64, count: u64) -> String {
+        format!("{}#{at}+{count}", self.list_url(dataset, search))
+    }
+
+    /// What the server is to search for, and the rest of the filter, which it can't do. What the server searches is not
+    /// documented: a name that it finds is compared once more, and what it should find only where it is trusted to.
+    pub fn push_down(&self, filter: &SubjectFilter) -> (Option<String>, SubjectFilter) {
+        // The datasets are told by the URL.
+        let mut rest = SubjectFilter { sources: None, datasets: None, ..filter.clone() };
+        let search = rest.search.take().or_else(|| searchable(&rest.name).filter(|_| self.q_covers_name));
+        (search, rest)
     }
 
     /// One subject by its own URL.
@@ -271,6 +291,14 @@ impl HautAi {
         self.access.send(self, url).await
     }
 
+    fn list_url(&self, dataset: DatasetId, search: Option<&str>) -> Url {
+        let mut url = self.subjects_url(dataset, None);
+        if let Some(search) = search {
+            url.query_pairs_mut().append_pair("q", search);
+        }
+        url
+    }
+
     fn subjects_url(&self, dataset: DatasetId, subject: Option<Uuid>) -> Url {
         let DatasetId { company, dataset } = dataset;
         let (company, dataset) = (company.to_string(), dataset.to_string());
@@ -288,6 +316,15 @@ impl HautAi {
         }
         url
     }
+}
+
+/// What of a name can be searched for: its words, without marks that a search may read otherwise.
+fn searchable(name: &NameFilter) -> Option<String> {
+    let only = name.one_of.as_ref().and_then(|names| if let [only] = names.as_slice() { Some(only) } else { None });
+    let text =
+        [name.eq.as_ref(), only, name.starts_with.as_ref(), name.contains.as_ref()].into_iter().flatten().next()?;
+    let plain = !text.trim().is_empty() && !text.contains(['"', '\'', ',', '\\']);
+    (plain && text.chars().count() <= MAX_SEARCH).then(|| text.clone())
 }
 
 /// A value that is there, be it null.

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
 use super::{Fault, SourceError};
 use crate::domain::Source;
 
@@ -164,6 +166,58 @@ where
     Ok(window)
 }
 
+/// Pages of one list that are read side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// A whole list.
+#[derive(Debug)]
+pub struct Whole<T> {
+    /// In the list's order.
+    pub items: Vec<Weighed<T>>,
+    /// Records that could not be read.
+    pub unreadable: u64,
+    end: u64,
+    /// Whether more follows, as far as is known.
+    follows: bool,
+}
+
+impl<T> Whole<T> {
+    fn take(&mut self, window: Window<T>) {
+        self.follows = window.end > self.end && window.follows != Some(false);
+        self.end = self.end.max(window.end);
+        self.unreadable += window.unreadable;
+        self.items.extend(window.items.into_iter().map(|(_, item)| item));
+    }
+}
+
+/// Reads a whole list, [`MAX_PAGE`] records a page, the pages side by side where the server tells how many there are.
+/// `None`: it has more than `limit` records.
+pub async fn whole<T, F, Fetched>(source: Source, limit: u64, fetch: F) -> Result<Option<Whole<T>>, SourceError>
+where
+    F: Fn(u64, u64) -> Fetched,
+    Fetched: Future<Output = Result<Arc<Page<T>>, SourceError>>,
+{
+    let mut whole = Whole { items: Vec::new(), unreadable: 0, end: 0, follows: false };
+    let first = window(source, 0, MAX_PAGE, &fetch).await?;
+    let total = first.total.unwrap_or(0);
+    whole.take(first);
+    if total > limit {
+        return Ok(None);
+    }
+    if whole.follows {
+        let starts = (0..).map(|page| whole.end + page * MAX_PAGE).take_while(|start| *start < total);
+        let pages: Vec<_> = starts.map(|start| window(source, start, MAX_PAGE, &fetch)).collect();
+        let pages: Vec<Window<T>> = stream::iter(pages).buffered(SIDE_BY_SIDE).try_collect().await?;
+        pages.into_iter().for_each(|page| whole.take(page));
+    }
+    // Where the server does not count, or the list has grown meanwhile, only the next page tells.
+    while whole.follows && whole.end <= limit {
+        let left = (limit + 1).saturating_sub(whole.end);
+        whole.take(window(source, whole.end, left.min(MAX_PAGE), &fetch).await?);
+    }
+    Ok((whole.end <= limit).then_some(whole))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -207,6 +261,16 @@ mod tests {
             if at == 0 && count <= cap {
                 prop_assert_eq!(size, count);
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_whole_list_is_all_of_it_or_too_long(total in 0..700u64, cap in 1..=100u64, limit in 1..700u64, tells in any::<bool>()) {
+            let read = whole(Source::HautAi, limit, |at, count| async move { Ok(by_number(total, cap, tells, at, count)) });
+            let whole = futures::executor::block_on(read).unwrap();
+            let got = whole.map(|whole| whole.items.iter().map(|item| *item.record).collect::<Vec<_>>());
+            prop_assert_eq!(got, (total <= limit).then(|| (0..total).collect()));
         }
     }
 

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use subject_gateway::{
     domain::{
-        Id, NodeId, SubjectId,
-        cursor::{self, Fingerprint, Offset},
+        Id, NodeId, SubjectFilter, SubjectId, SubjectOrder,
+        cursor::{self, Fingerprint},
     },
     sandbox::SUBJECT_WITH_130_PROCEDURES,
 };
@@ -148,7 +148,8 @@ async fn page_sizes_and_cursors() {
     refused(&app, field, json!({"after": mice}), &["`after`", "another list"]).await;
     refused(&app, field, json!({"after": subjects}), &["`after`", "another list"]).await;
     // Of an older shape: the right list, but a position that is none of today's.
-    let older = cursor::encode(Fingerprint::of(&["subjects", "HAUT_AI", "BRAINSTEM"]), &Offset(3));
+    let list = Fingerprint::of(&("subjects", SubjectFilter::default(), None::<SubjectOrder>));
+    let older = cursor::encode(list, &3);
     refused(&app, "subjects(after: $after) { nodes { id } }", json!({"after": older}), &["`after`"]).await;
     assert_nothing_asked(&app);
     // A filter that says nothing is none, in any order and however often.

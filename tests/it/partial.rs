@@ -208,6 +208,8 @@ async fn every_field_says_for_itself_what_failed() {
         json!(["strains"]),
     ];
     let mut expected = paths.map(|path| (path, unreachable("BRAINSTEM")));
+    // What a list leaves for later says when to come back.
+    expected[0].1["retryAfter"] = json!(5);
     expected.sort_by_key(by_path);
     assert_eq!(told(&answer), expected);
     assert_eq!(data["both"]["nodes"].as_array().unwrap().len(), 100);
@@ -332,7 +334,7 @@ async fn a_source_that_is_slower_than_the_deadline_leaves_the_other_ones_records
         slow.set_knobs(|knobs| knobs.latency = Duration::from_secs(60));
         let answer = app.query_with(PAGE, json!({"first": 100})).await;
         if slow_people {
-            let late = json!({"code": "DEADLINE_EXCEEDED", "source": source, "retryable": true});
+            let late = json!({"code": "DEADLINE_EXCEEDED", "source": source, "retryable": true, "retryAfter": 5});
             assert_eq!(told(&answer), [(json!(["page"]), late)]);
         } else {
             answer.data();
@@ -346,7 +348,7 @@ async fn a_source_that_is_slower_than_the_deadline_leaves_the_other_ones_records
     let app = TestApp::builder().set("HAUT_AI_TIMEOUT_MS", "100").build().await;
     app.haut_ai().set_knobs(|knobs| knobs.faults.push(Fault::new(FaultKind::Hang)));
     let answer = app.query_with(PAGE, json!({"first": 10})).await;
-    let late = json!({"code": "UPSTREAM_TIMEOUT", "source": "HAUT_AI", "retryable": true});
+    let late = json!({"code": "UPSTREAM_TIMEOUT", "source": "HAUT_AI", "retryable": true, "retryAfter": 5});
     assert_eq!(told(&answer), [(json!(["page"]), late)]);
     assert_eq!(answer.0["data"]["page"]["nodes"].as_array().unwrap().len(), 10);
 }

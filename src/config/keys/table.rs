@@ -120,6 +120,14 @@ pub static KEYS: &[Key] = &[
     ),
     value(
         Section::HautAi,
+        "q_covers_name",
+        Kind::Switch,
+        "true",
+        "Trusts Haut.AI's search (`q`) to find every name that it should, which is not documented; off, names are compared \
+         in the gateway alone.",
+    ),
+    value(
+        Section::HautAi,
         "refresh_after_ms",
         Kind::Millis { min: 1_000, max: 86_400_000 },
         "3000000",
@@ -200,5 +208,19 @@ pub static KEYS: &[Key] = &[
         Kind::Count { min: 1, max: 10_000, unit: "requests" },
         "32",
         "Requests in flight towards one source.",
+    ),
+    value(
+        Section::Limits,
+        "max_scan",
+        Kind::Count { min: 1, max: 1_000_000, unit: "records" },
+        "1000",
+        "Records that one page of a list may examine where the gateway itself filters; then the page ends early.",
+    ),
+    value(
+        Section::Limits,
+        "max_gather",
+        Kind::Count { min: 1, max: 1_000_000, unit: "records" },
+        "10000",
+        "Records of one source that a list may read to be sorted; with more it is RESULT_TOO_LARGE.",
     ),
 ];

@@ -1,0 +1,111 @@
+//! The lists that upstreams page: Haut.AI's datasets, and BrainSTEM's lists of any kind.
+
+use std::{
+    marker::PhantomData,
+    sync::{Mutex, PoisonError},
+};
+
+use uuid::Uuid;
+
+use super::parts::Parts;
+use crate::{
+    cache::{CachedBrainStem, CachedHautAi, haut_ai::SubjectList},
+    domain::{DatasetId, Sex, Source, Subject},
+    loaders::{Deadline, LoadError},
+    sources::{
+        CredentialId,
+        brainstem::{ListQuery, Model},
+        paging::Window,
+    },
+};
+
+/// Datasets one after the other.
+pub(super) struct Datasets<'a> {
+    source: &'a CachedHautAi,
+    credential: CredentialId,
+    datasets: Vec<DatasetId>,
+    ids: Vec<Uuid>,
+    search: Option<String>,
+    deadline: Deadline,
+    /// Datasets that Haut.AI does not know: they must not bar the way to those behind them.
+    gone: Mutex<Vec<LoadError>>,
+}
+
+impl<'a> Datasets<'a> {
+    pub(super) fn new(
+        source: &'a CachedHautAi,
+        credential: CredentialId,
+        datasets: Vec<DatasetId>,
+        search: Option<String>,
+        deadline: Deadline,
+    ) -> Self {
+        let ids = datasets.iter().map(|dataset| dataset.dataset).collect();
+        Self { source, credential, datasets, ids, search, deadline, gone: Mutex::default() }
+    }
+
+    pub(super) async fn sex_of(&self, subject: &Subject) -> Result<Option<Sex>, LoadError> {
+        self.deadline.bound(Source::HautAi, self.source.sex_of(self.credential, subject)).await
+    }
+
+    /// Why datasets were passed over so far.
+    pub(super) fn passed_over(&self) -> Vec<LoadError> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Parts for Datasets<'_> {
+    type Record = Subject;
+
+    fn ids(&self) -> &[Uuid] {
+        &self.ids
+    }
+
+    async fn window(&self, part: usize, at: u64, count: u64) -> Result<Window<Subject>, LoadError> {
+        let Some(dataset) = self.datasets.get(part) else { return Ok(Window::nothing_at(at)) };
+        let list = SubjectList { dataset: *dataset, search: self.search.as_deref() };
+        let window = self.source.window(self.credential, list, at, count);
+        match self.deadline.bound(Source::HautAi, window).await {
+            Err(LoadError::Source(error)) if error.is_absence() => {
+                self.gone.lock().unwrap_or_else(PoisonError::into_inner).push(LoadError::Source(error));
+                Ok(Window::nothing_at(at))
+            }
+            window => window,
+        }
+    }
+}
+
+/// Lists of one kind one after the other.
+pub struct Queries<'a, T> {
+    source: &'a CachedBrainStem,
+    credential: CredentialId,
+    queries: Vec<ListQuery>,
+    ids: Vec<Uuid>,
+    deadline: Deadline,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<'a, T> Queries<'a, T> {
+    pub fn new(
+        source: &'a CachedBrainStem,
+        credential: CredentialId,
+        queries: Vec<ListQuery>,
+        deadline: Deadline,
+    ) -> Self {
+        let ids = vec![Uuid::nil(); queries.len()];
+        Self { source, credential, queries, ids, deadline, of: PhantomData }
+    }
+}
+
+impl<T: Model> Parts for Queries<'_, T> {
+    type Record = T;
+
+    fn ids(&self) -> &[Uuid] {
+        &self.ids
+    }
+
+    async fn window(&self, part: usize, at: u64, count: u64) -> Result<Window<T>, LoadError> {
+        let Some(query) = self.queries.get(part) else { return Ok(Window::nothing_at(at)) };
+        let window = self.source.window(self.credential, query, at, count);
+        self.deadline.bound(Source::BrainStem, window).await
+    }
+}

@@ -1,0 +1,187 @@
+//! One source's side of a merge: its next subject that passes, and how far the walk has come there.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::{
+    Walk,
+    parts::Direction,
+    stream::{Step, Stream},
+};
+use crate::{
+    cache::{CachedBrainStem, CachedHautAi},
+    domain::{Source, Subject, cursor::Border},
+    loaders::LoadError,
+    sources::{CredentialId, paging::MAX_PAGE},
+};
+
+/// How a source fared on one page.
+#[derive(Clone, Debug)]
+pub enum Reading {
+    /// The gateway runs without it.
+    NotConfigured,
+    /// The page was full before.
+    NotAsked,
+    Answered,
+    Failed(LoadError),
+}
+
+/// A configured source and whose eyes it is read with.
+#[derive(Clone, Copy)]
+pub(super) enum Access<'a> {
+    People(&'a CachedHautAi, CredentialId),
+    Animals(&'a CachedBrainStem, CredentialId),
+}
+
+pub(super) struct Side<'w, 'a> {
+    pub(super) source: Source,
+    walk: &'w Walk<'a>,
+    direction: Direction,
+    /// What of the source's list the walk has passed.
+    border: Border,
+    state: State<'a>,
+    /// What is read; `None` before the first look.
+    stream: Option<Stream<'a>>,
+    /// The next one, looked at and not taken.
+    head: Option<Step>,
+    /// How many records the page may still examine, of both sources together.
+    budget: &'w AtomicU64,
+}
+
+enum State<'a> {
+    /// The filter excludes the source.
+    Excluded,
+    NotConfigured,
+    Open(Access<'a>),
+    Ended,
+    Failed(LoadError),
+}
+
+/// What a side gave to the page.
+pub(super) struct Taken {
+    /// `None`: it could not be read.
+    pub(super) subject: Option<Arc<Subject>>,
+    /// The border right behind it.
+    pub(super) behind: Border,
+}
+
+impl<'w, 'a> Side<'w, 'a> {
+    /// `access`: `None` where the source is not configured.
+    pub(super) fn new(
+        source: Source,
+        access: Option<Access<'a>>,
+        walk: &'w Walk<'a>,
+        (direction, from): (Direction, &Border),
+        budget: &'w AtomicU64,
+    ) -> Self {
+        let last = last_border(direction);
+        let (state, border) = match access {
+            _ if !walk.filter.concerns(source) => (State::Excluded, last),
+            None => (State::NotConfigured, last),
+            Some(_) if *from == last => (State::Ended, last),
+            Some(access) => (State::Open(access), from.clone()),
+        };
+        Self { source, walk, direction, border, state, stream: None, head: None, budget }
+    }
+
+    /// Looks for the next subject that passes, unless one is at hand. Where there is none, the side has ended or failed,
+    /// or the page may examine no more records. `other_follows`: the other side needs time, too.
+    pub(super) async fn advance(&mut self, want: u64, other_follows: bool) {
+        if let State::Open(access) = self.state
+            && self.head.is_none()
+            && let Err(error) = self.look(access, want, other_follows).await
+        {
+            self.state = State::Failed(error);
+        }
+    }
+
+    async fn look(&mut self, access: Access<'a>, want: u64, other_follows: bool) -> Result<(), LoadError> {
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            none => {
+                let deadline = self.walk.deadline;
+                // A source that does not answer must leave the other one enough to be read.
+                let deadline = if other_follows { deadline.halved() } else { deadline };
+                none.insert(Stream::open(self.walk, access, (self.direction, &self.border), deadline).await?)
+            }
+        };
+        // Where many records may not pass, a few at a time would be many requests.
+        let want = if stream.is_exact() { want } else { MAX_PAGE };
+        loop {
+            let left = self.budget.load(Ordering::Relaxed);
+            if left == 0 {
+                return Ok(());
+            }
+            let Some(step) = stream.next(want.min(left)).await? else {
+                self.state = State::Ended;
+                self.border = last_border(self.direction);
+                return Ok(());
+            };
+            self.budget.fetch_sub(1, Ordering::Relaxed);
+            let passes = match &step.subject {
+                Some(subject) => stream.passes(subject).await?,
+                None => true,
+            };
+            if passes {
+                self.head = Some(step);
+                return Ok(());
+            }
+            self.border = step.passed(self.direction);
+        }
+    }
+
+    /// Takes the one at hand.
+    pub(super) fn take(&mut self) -> Option<Taken> {
+        let step = self.head.take()?;
+        self.border = step.passed(self.direction);
+        Some(Taken { subject: step.subject, behind: step.behind })
+    }
+
+    pub(super) fn head(&self) -> Option<&Step> {
+        self.head.as_ref()
+    }
+
+    pub(super) fn border(&self) -> &Border {
+        &self.border
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self.state, State::Failed(_))
+    }
+
+    /// Whether a further subject is known to be there without asking.
+    pub(super) fn has_more_for_certain(&self) -> bool {
+        let certain = |stream: &Stream<'_>| stream.is_exact() && stream.has_more_for_certain();
+        self.head.is_some() || (self.is_open() && self.stream.as_ref().is_some_and(certain))
+    }
+
+    /// What the list is known to lack: records that could not be read, and datasets that are gone.
+    pub(super) fn lacks(&self) -> (u64, Vec<LoadError>) {
+        self.stream.as_ref().map(Stream::lacks).unwrap_or_default()
+    }
+
+    /// How the source fared; `None`: the filter excludes it.
+    pub(super) fn reading(&self) -> Option<Reading> {
+        Some(match &self.state {
+            State::Excluded => return None,
+            State::NotConfigured => Reading::NotConfigured,
+            State::Failed(error) => Reading::Failed(error.clone()),
+            State::Open(_) | State::Ended if self.stream.is_none() => Reading::NotAsked,
+            State::Open(_) | State::Ended => Reading::Answered,
+        })
+    }
+}
+
+/// Where a side has nothing left.
+fn last_border(direction: Direction) -> Border {
+    match direction {
+        Direction::Forwards => Border::End,
+        Direction::Backwards => Border::Start,
+    }
+}

@@ -1,0 +1,160 @@
+//! One source's part of the merged list of subjects, record by record.
+
+use std::sync::Arc;
+
+use super::{
+    Walk,
+    lists::{Datasets, Queries},
+    parts::{Direction, Reader},
+    side::Access,
+    sorted::Sorted,
+};
+use crate::{
+    cache::{CachedBrainStem, CachedHautAi},
+    domain::{Source, Subject, SubjectFilter, SubjectOrder, cursor::Border, order::OrderField},
+    loaders::{Deadline, LoadError},
+    sources::{CredentialId, brainstem::ListQuery},
+};
+
+/// A subject of a source's list, or the place of one that could not be read.
+pub(super) struct Step {
+    pub(super) subject: Option<Arc<Subject>>,
+    pub(super) before: Border,
+    pub(super) behind: Border,
+}
+
+impl Step {
+    /// The border that a walk has come to when it has passed this.
+    pub(super) fn passed(&self, direction: Direction) -> Border {
+        match direction {
+            Direction::Forwards => self.behind.clone(),
+            Direction::Backwards => self.before.clone(),
+        }
+    }
+}
+
+/// What a source is asked, and what is left to do here.
+pub(super) enum Stream<'a> {
+    People { reader: Reader<Datasets<'a>>, rest: SubjectFilter },
+    Animals { reader: Reader<Queries<'a, Subject>>, rest: SubjectFilter },
+    Sorted(Sorted),
+}
+
+impl<'a> Stream<'a> {
+    /// Begins to read a source's list from a border on.
+    pub(super) async fn open(
+        walk: &Walk<'a>,
+        access: Access<'a>,
+        from: (Direction, &Border),
+        deadline: Deadline,
+    ) -> Result<Self, LoadError> {
+        match access {
+            Access::People(source, credential) => Self::people(walk, (source, credential), from, deadline).await,
+            Access::Animals(source, credential) => Self::animals(walk, (source, credential), from, deadline).await,
+        }
+    }
+
+    /// The people of the selected datasets.
+    async fn people(
+        walk: &Walk<'a>,
+        (source, credential): (&'a CachedHautAi, CredentialId),
+        (direction, from): (Direction, &Border),
+        deadline: Deadline,
+    ) -> Result<Self, LoadError> {
+        let (search, rest) = source.source().push_down(&walk.filter);
+        let datasets = walk.datasets(source, credential, deadline).await?;
+        let Some(order) = walk.order else {
+            let reader = Reader::new(Datasets::new(source, credential, datasets, search, deadline), direction, from);
+            return Ok(Self::People { reader, rest });
+        };
+        let limit = walk.sources.max_gather;
+        let gathered = source.gathered(credential, &datasets, search.as_deref(), &rest, order, limit);
+        let gathering = deadline.bound(Source::HautAi, gathered).await?;
+        Sorted::new((Source::HautAi, limit), gathering, order, (direction, from)).map(Self::Sorted)
+    }
+
+    /// The animals, sorted by the server where its order is the one that was asked for.
+    async fn animals(
+        walk: &Walk<'a>,
+        (source, credential): (&'a CachedBrainStem, CredentialId),
+        (direction, from): (Direction, &Border),
+        deadline: Deadline,
+    ) -> Result<Self, LoadError> {
+        let (query, rest) = source.source().push_down(&walk.filter);
+        if let Some(order) = walk.order.filter(|order| order.field == OrderField::Name) {
+            let limit = walk.sources.max_gather;
+            let gathered = source.gathered(credential, &query, &rest, order, limit);
+            let gathering = deadline.bound(Source::BrainStem, gathered).await?;
+            return Sorted::new((Source::BrainStem, limit), gathering, order, (direction, from)).map(Self::Sorted);
+        }
+        let query = ListQuery { include: walk.include.clone(), ..query };
+        let queries = in_order(query, walk.order);
+        let reader = Reader::new(Queries::new(source, credential, queries, deadline), direction, from);
+        Ok(Self::Animals { reader, rest })
+    }
+
+    /// The next subject of the direction; where it has to be asked for, up to `want` are asked for at once.
+    pub(super) async fn next(&mut self, want: u64) -> Result<Option<Step>, LoadError> {
+        let item = match self {
+            Self::People { reader, .. } => reader.next(want).await?,
+            Self::Animals { reader, .. } => reader.next(want).await?,
+            Self::Sorted(sorted) => return Ok(sorted.next()),
+        };
+        Ok(item.map(|item| Step { before: item.before(), behind: item.behind(), subject: item.record }))
+    }
+
+    /// Whether a subject passes what the source could not filter. A sorted list holds no others.
+    pub(super) async fn passes(&self, subject: &Subject) -> Result<bool, LoadError> {
+        match self {
+            Self::People { reader, rest } => {
+                let sex = if rest.sex.is_some() { reader.list.sex_of(subject).await? } else { None };
+                Ok(rest.matches(subject, sex))
+            }
+            Self::Animals { rest, .. } => Ok(rest.matches(subject, subject.sex)),
+            Self::Sorted(_) => Ok(true),
+        }
+    }
+
+    /// Whether all that the source sends passes.
+    pub(super) fn is_exact(&self) -> bool {
+        match self {
+            Self::People { rest, .. } | Self::Animals { rest, .. } => *rest == SubjectFilter::default(),
+            Self::Sorted(_) => true,
+        }
+    }
+
+    /// Whether a further record is known to be there without asking.
+    pub(super) fn has_more_for_certain(&self) -> bool {
+        match self {
+            Self::People { reader, .. } => reader.has_more_for_certain(),
+            Self::Animals { reader, .. } => reader.has_more_for_certain(),
+            Self::Sorted(sorted) => sorted.has_more(),
+        }
+    }
+
+    /// What the whole list lacks, known where all of it was read: records that could not be, and datasets that are gone.
+    pub(super) fn lacks(&self) -> (u64, Vec<LoadError>) {
+        match self {
+            Self::People { reader, .. } => (0, reader.list.passed_over()),
+            Self::Animals { .. } => (0, Vec::new()),
+            Self::Sorted(sorted) => sorted.lacks(),
+        }
+    }
+}
+
+/// The lists of a server that one after the other are in the given order. A database puts nulls at the one end or the
+/// other, so what has no value is a list by itself.
+fn in_order(query: ListQuery, order: Option<SubjectOrder>) -> Vec<ListQuery> {
+    let Some(order) = order else { return vec![query] };
+    let by_id = ListQuery { sort: &["id"], ..query };
+    if order.field != OrderField::BirthDate {
+        return vec![by_id];
+    }
+    let part = |is_null: bool, sort| {
+        let mut part = ListQuery { sort, ..by_id.clone() };
+        part.filters.push(("filter{birth_date.isnull}", is_null.to_string()));
+        part
+    };
+    let dated: &[&str] = if order.descending { &["-birth_date", "id"] } else { &["birth_date", "id"] };
+    vec![part(false, dated), part(true, &["id"])]
+}
