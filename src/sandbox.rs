@@ -186,6 +186,11 @@ impl Upstream {
         self.0.store().push(model, record);
     }
 
+    /// Changes a record as it is, unchecked, where it stands; `false`: it is not there. Its id must stay.
+    pub fn change(&self, model: &str, id: &str, change: impl FnOnce(&mut Value)) -> bool {
+        self.0.store().get_mut(model, id).map(change).is_some()
+    }
+
     /// Takes a record away; those that point to it are left as they are.
     pub fn remove(&self, model: &str, id: &str) -> bool {
         self.0.store().remove(model, id).is_some()

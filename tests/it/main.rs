@@ -9,6 +9,7 @@ mod flavours;
 mod haut_ai;
 mod http;
 mod input;
+mod lists;
 mod nodes;
 mod partial;
 mod playground;

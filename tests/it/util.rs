@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 pub(crate) struct TestApp {
     pub(crate) app: App,
     pub(crate) sandbox: Sandbox,
+    config: Config,
 }
 
 /// How a [`TestApp`] differs from the plain one.
@@ -47,6 +48,11 @@ impl TestApp {
 
     pub(crate) fn brainstem(&self) -> &Upstream {
         self.sandbox.brainstem()
+    }
+
+    /// A new process in place of this one, over the same upstreams.
+    pub(crate) fn restart(&mut self) {
+        self.app = App::new(&self.config).unwrap();
     }
 
     /// Forgets what the upstreams were asked so far.
@@ -126,8 +132,8 @@ impl Builder {
         variables.retain(|(name, _)| !self.without.contains(name) && !is_set(name));
         variables.extend(self.variables);
         let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
-        let app = App::new(&Config::from_variables(variables).unwrap()).unwrap();
-        TestApp { app, sandbox }
+        let config = Config::from_variables(variables).unwrap();
+        TestApp { app: App::new(&config).unwrap(), sandbox, config }
     }
 }
 

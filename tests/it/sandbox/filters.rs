@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use subject_gateway::sandbox::{Collation, SUBJECT_WITH_130_PROCEDURES, SUBJECT_WITH_PARENTS, Sandbox};
 
-use super::util::{Caller, start};
+use super::util::{Caller, start, start_legacy};
 
 const SUBJECTS: &str = "/api/private/stem/subject/";
 const FIRST: &str = "0cdaf69d-63cf-429f-b549-fc0cc163d046";
@@ -192,4 +192,95 @@ async fn order_by_many_repeats_rows() {
     assert!(rows > 300);
     let one = format!("{SUBJECTS}?filter{{id}}={SUBJECT_WITH_PARENTS}&sort[]=strain.name");
     assert_eq!(caller.get(&one).await.body["count"], 1);
+}
+
+/// What a list of subjects is narrowed by, in every shape that can be sent.
+#[tokio::test]
+async fn lists_are_narrowed_by_relations_and_by_what_is_missing() {
+    let sandbox = start().await;
+    let caller = Caller::brainstem(&sandbox);
+    let projects = ["c4b8a90b-2963-4d13-aa07-b6f497252dde", "e7475834-7733-48cf-9e3b-f4f2d2d0305a"];
+    let in_projects = |subject: &Value| {
+        let own = subject["projects"].as_array().unwrap();
+        own.iter().any(|id| projects.iter().any(|project| id == project))
+    };
+    let species = sandbox.brainstem().records("species");
+    let (mouse, rat) = (text(&species[0]["id"]), text(&species[1]["id"]));
+    let strains = sandbox.brainstem().records("strains");
+    let of_species = |subject: &Value| {
+        let strain = strains.iter().find(|strain| strain["id"] == subject["strain"]);
+        strain.is_some_and(|strain| strain["species"] == mouse || strain["species"] == rat)
+    };
+    let has_procedures =
+        |subject: &Value| subject["procedures"].as_array().is_some_and(|procedures| !procedures.is_empty());
+    let [first, second] = projects;
+    for (query, expected) in [
+        (format!("filter{{projects.id.in}}={first}&filter{{projects.id.in}}={second}"), count(&sandbox, in_projects)),
+        (
+            format!("filter{{strain.species.id.in}}={mouse}&filter{{strain.species.id.in}}={rat}"),
+            count(&sandbox, of_species),
+        ),
+        ("filter{procedures.isnull}=false".to_owned(), count(&sandbox, has_procedures)),
+        ("filter{procedures.isnull}=true".to_owned(), count(&sandbox, |subject| !has_procedures(subject))),
+        // A negation holds for what is null, too.
+        (
+            "filter{-sex.in}=F&filter{-sex.in}=M".to_owned(),
+            count(&sandbox, |subject| !matches!(text(&subject["sex"]), "F" | "M")),
+        ),
+        ("filter{birth_date.isnull}=0".to_owned(), count(&sandbox, |subject| !subject["birth_date"].is_null())),
+        ("filter{name.in}=wt-0007&filter{name.in}=a%2Bb%3Dc&filter{name.in}=Wt-0007".to_owned(), 2),
+        (format!("filter{{projects.id.in}}={first}&filter{{sex}}=M&filter{{projects.id}}={second}"), {
+            let both = |subject: &Value| {
+                projects.iter().all(|id| subject["projects"].as_array().unwrap().contains(&json!(id)))
+            };
+            count(&sandbox, |subject| both(subject) && subject["sex"] == "M")
+        }),
+    ] {
+        let answer = caller.get(&format!("{SUBJECTS}?{query}&limit=1")).await;
+        assert_eq!((answer.status, &answer.body["count"]), (200, &json!(expected)), "{query}");
+    }
+    let legacy = start_legacy().await;
+    let caller = Caller::legacy(&legacy);
+    let has_actions = |subject: &Value| subject["actions"].as_array().is_some_and(|actions| !actions.is_empty());
+    let answer = caller.get(&format!("{SUBJECTS}?filter{{actions.isnull}}=false")).await;
+    assert_eq!(answer.body["meta"]["total_results"], count(&legacy, has_actions));
+    for field in ["status.in", "procedures.isnull"] {
+        assert_eq!(caller.get(&format!("{SUBJECTS}?filter{{{field}}}=active")).await.status, 400, "{field}");
+    }
+}
+
+/// Ids are no texts to the database: its collation says nothing about their order.
+#[tokio::test]
+async fn ids_are_sorted_by_their_bytes_under_any_collation() {
+    let sandbox = start().await;
+    let caller = Caller::brainstem(&sandbox);
+    let subjects = sandbox.brainstem().records("subjects");
+    let mut expected: Vec<&str> = subjects.iter().map(|subject| text(&subject["id"])).collect();
+    expected.sort_unstable();
+    for collation in [Collation::CodePoint, Collation::IgnoreCase, Collation::Reversed] {
+        sandbox.brainstem().set_knobs(|knobs| knobs.collation = collation);
+        let answer = caller.get(&format!("{SUBJECTS}?limit=100&sort[]=id")).await;
+        assert_eq!(answer.ids("subjects"), expected[..100], "{collation:?}");
+        let answer = caller.get(&format!("{SUBJECTS}?limit=100&sort[]=-id")).await;
+        assert!(answer.ids("subjects").iter().eq(expected.iter().rev().take(100)), "{collation:?}");
+    }
+    // Of equals by another field, too.
+    let query = "limit=100&filter{sex.in}=F&filter{sex.in}=M&filter{birth_date.isnull}=1&sort[]=-sex&sort[]=id";
+    let answer = caller.get(&format!("{SUBJECTS}?{query}")).await;
+    let keys: Vec<_> = answer.list("subjects").iter().map(|one| (text(&one["sex"]), text(&one["id"]))).collect();
+    // The collation is still the reversed one.
+    assert!(keys.len() > 9 && keys.is_sorted(), "{keys:?}");
+}
+
+/// A record that is changed stays where it stands.
+#[tokio::test]
+async fn a_record_can_be_changed_in_its_place() {
+    let sandbox = start().await;
+    let before = sandbox.brainstem().records("subjects");
+    assert!(sandbox.brainstem().change("subjects", FIRST, |subject| subject["name"] = json!("other")));
+    assert!(!sandbox.brainstem().change("subjects", "nobody", |_| ()));
+    assert!(!sandbox.brainstem().change("nothing", FIRST, |_| ()));
+    let after = sandbox.brainstem().records("subjects");
+    let changed: Vec<_> = before.iter().zip(&after).filter(|(before, after)| before != after).collect();
+    assert_eq!((changed.len(), &changed[0].1["name"]), (1, &json!("other")));
 }
