@@ -2,7 +2,8 @@
 //!
 //! A [`Store`] knows keys and answers, not where answers come from. A batch is one flight for many keys: each key's
 //! [`Answer`] waits for its own part of it. Whoever waits drives the flight; when nobody waits any more, it is dropped.
-//! Failures are not kept; "not there" is, briefly.
+//! Failures are not kept; "not there" is, briefly. What was read before a write was answered is neither kept nor joined
+//! after it ([`Generations`]).
 
 use std::{
     any::Any,
@@ -22,26 +23,25 @@ use futures::{
 };
 use moka::{Expiry, policy::EvictionPolicy};
 
-use crate::{
-    domain::NodeId,
-    sources::{
-        CredentialId, SourceError,
-        paging::{Page, Weighed},
-    },
+use crate::sources::{
+    SourceError,
+    paging::{Page, Weighed},
 };
 
 pub mod brainstem;
+mod generations;
 pub mod haut_ai;
+mod keys;
 pub mod sources;
+pub mod writes;
 
 pub use brainstem::CachedBrainStem;
+pub use generations::{Generations, Moment};
 pub use haut_ai::CachedHautAi;
+pub use keys::{Key, ListKind, PageKey, RecordKey, Touched};
 pub use sources::{Checked, Sources};
 
-/// Identity of a kept record: whose eyes read it, and which it is.
-pub type RecordKey = (CredentialId, NodeId);
-/// Identity of a kept page: whose eyes read it, from which URL, and which stretch of the list.
-pub type PageKey = (CredentialId, String);
+use generations::Now;
 
 /// A record or a page of any type. A key's kind says which.
 type AnyRecord = Arc<dyn Any + Send + Sync>;
@@ -62,6 +62,7 @@ pub struct Store<K> {
     kept: moka::sync::Cache<K, Kept>,
     flights: Mutex<HashMap<K, Airborne<K>>>,
     numbers: AtomicU64,
+    generations: Arc<Generations>,
 }
 
 #[derive(Clone)]
@@ -73,6 +74,7 @@ struct Kept {
 
 struct Airborne<K> {
     number: u64,
+    began: Moment,
     flight: WeakShared<BoxFuture<'static, Landed<K>>>,
 }
 
@@ -134,9 +136,9 @@ fn typed<V: Send + Sync + 'static>(record: AnyRecord) -> Option<Arc<V>> {
     typed
 }
 
-impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
+impl<K: Key> Store<K> {
     /// Keeps at most `max_bytes`, each answer for `fresh`, and "not there" for `absent`. Zero keeps nothing.
-    pub fn new(max_bytes: u64, fresh: Duration, absent: Duration) -> Arc<Self> {
+    pub fn new(max_bytes: u64, fresh: Duration, absent: Duration, generations: &Arc<Generations>) -> Arc<Self> {
         let kept = moka::sync::Cache::builder()
             .max_capacity(max_bytes)
             .weigher(|_: &K, kept: &Kept| kept.bytes)
@@ -144,26 +146,63 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
             .eviction_policy(EvictionPolicy::lru())
             .expire_after(Lifetimes { fresh, absent })
             .build();
-        Arc::new(Self { kept, flights: Mutex::default(), numbers: AtomicU64::new(0) })
+        let generations = Arc::clone(generations);
+        Arc::new(Self { kept, flights: Mutex::default(), numbers: AtomicU64::new(0), generations })
+    }
+
+    /// To be noted before the first request of a read that [`keep`](Self::keep)s something.
+    pub fn moment(&self) -> Moment {
+        self.generations.now().moment()
     }
 
     /// An answer that is at hand without waiting.
     pub fn at_hand<V: Send + Sync + 'static>(&self, key: &K) -> Option<Option<Arc<V>>> {
+        self.at_hand_now(&self.generations.now(), key)
+    }
+
+    fn at_hand_now<V: Send + Sync + 'static>(&self, now: &Now<'_>, key: &K) -> Option<Option<Arc<V>>> {
+        if now.is_suspect(key) {
+            return None;
+        }
         self.kept.get(key).map(|kept| kept.record.and_then(typed))
     }
 
-    /// Keeps a record.
-    pub fn keep<V: Send + Sync + 'static>(&self, key: K, record: &Weighed<V>) {
+    /// Keeps a record that was read from then on.
+    pub fn keep<V: Send + Sync + 'static>(&self, began: Moment, key: K, record: &Weighed<V>) {
         let bytes = record.bytes.saturating_add(OVERHEAD);
-        self.kept.insert(key, Kept { record: Some(Arc::clone(&record.record) as AnyRecord), bytes });
+        self.insert(began, key, Kept { record: Some(Arc::clone(&record.record) as AnyRecord), bytes });
     }
 
     /// Keeps a record that came along with another answer, unless one is kept already: what comes along may be less than
     /// the whole.
-    pub fn keep_beside<V: Send + Sync + 'static>(&self, key: K, record: &Weighed<V>) {
+    pub fn keep_beside<V: Send + Sync + 'static>(&self, began: Moment, key: K, record: &Weighed<V>) {
         if self.kept.get(&key).is_none_or(|kept| kept.record.is_none()) {
-            self.keep(key, record);
+            self.keep(began, key, record);
         }
+    }
+
+    fn insert(&self, began: Moment, key: K, kept: Kept) {
+        // Held while it goes in: a write that is answered meanwhile waits, and then sweeps it out.
+        let now = self.generations.now();
+        if now.is_current(&key, began) && !now.is_suspect(&key) {
+            self.kept.insert(key, kept);
+        }
+    }
+
+    /// A write was answered, or nobody will know: what was read so far, for any store of these generations, is old.
+    fn advance(&self, touched: &Touched, is_known: bool) {
+        self.generations.advance(touched, is_known);
+    }
+
+    /// Throws out what a write touched, whoever it was kept for.
+    fn sweep(&self, touched: &Touched) {
+        for (key, _) in &self.kept {
+            if key.is_touched(touched) {
+                self.kept.invalidate(&*key);
+            }
+        }
+        // What is out of date lies there until somebody looks after it, and so do the remains of what was thrown out.
+        self.kept.run_pending_tasks();
     }
 
     /// An answer for every key: kept, joined, or from the flights that `fetch` cuts the missing keys into.
@@ -176,15 +215,21 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
         let mut missing = Vec::new();
         // Held while looking, so that between a miss and its flight no other flight can land unseen.
         let mut flights = self.flights();
+        let now = self.generations.now();
+        let began = now.moment();
         for key in keys.into_iter().collect::<HashSet<_>>() {
-            if let Some(flight) = flights.get(&key).and_then(|airborne| airborne.flight.upgrade()) {
+            // One from before a write goes on for those who wait for it; a new one takes its place here.
+            let flight = flights.get(&key).filter(|airborne| now.is_current(&key, airborne.began));
+            if let Some(flight) = flight.and_then(|airborne| airborne.flight.upgrade()) {
                 answers.insert(key.clone(), Answer::Flying { key, flight });
-            } else if let Some(record) = self.at_hand(&key) {
+            } else if let Some(record) = self.at_hand_now(&now, &key) {
                 answers.insert(key, Answer::Ready(Ok(record)));
             } else {
                 missing.push(key);
             }
         }
+        // A fetch may note its moment, and two locks on one thread might wait for a writer between them.
+        drop(now);
         if missing.is_empty() {
             return answers;
         }
@@ -194,10 +239,10 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
                 continue;
             }
             let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-            let flight = self.flight(number, keys.clone(), fetch);
+            let flight = self.flight(number, began, keys.clone(), fetch);
             for key in keys {
                 if let Some(flight) = flight.downgrade() {
-                    flights.insert(key.clone(), Airborne { number, flight });
+                    flights.insert(key.clone(), Airborne { number, began, flight });
                 }
                 answers.insert(key.clone(), Answer::Flying { key, flight: flight.clone() });
             }
@@ -224,7 +269,13 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
         self.answers([key.clone()], one).remove(key).unwrap_or(Answer::Ready(Ok(None)))
     }
 
-    fn flight<V: Send + Sync + 'static>(self: &Arc<Self>, number: u64, keys: Vec<K>, fetch: Fetch<K, V>) -> Flight<K> {
+    fn flight<V: Send + Sync + 'static>(
+        self: &Arc<Self>,
+        number: u64,
+        began: Moment,
+        keys: Vec<K>,
+        fetch: Fetch<K, V>,
+    ) -> Flight<K> {
         let landing = Landing { store: Arc::clone(self), number, keys };
         let flight = async move {
             let mut fetched = fetch.await;
@@ -235,8 +286,8 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
             for key in &landing.keys {
                 let answer = fetched.remove(key).unwrap_or(Ok(None));
                 match &answer {
-                    Ok(Some(record)) => landing.store.keep(key.clone(), record),
-                    Ok(None) => landing.store.kept.insert(key.clone(), Kept { record: None, bytes: OVERHEAD }),
+                    Ok(Some(record)) => landing.store.keep(began, key.clone(), record),
+                    Ok(None) => landing.store.insert(began, key.clone(), Kept { record: None, bytes: OVERHEAD }),
                     Err(_) => {}
                 }
                 landed.insert(key.clone(), answer.map(|record| record.map(|record| record.record as AnyRecord)));
@@ -268,13 +319,13 @@ fn weigh_page<T>(page: Page<T>) -> Weighed<Page<T>> {
 }
 
 /// Takes a flight's keys out of the air when it lands, and as well when it is dropped because nobody waits any more.
-struct Landing<K: Hash + Eq + Clone + Send + Sync + 'static> {
+struct Landing<K: Key> {
     store: Arc<Store<K>>,
     number: u64,
     keys: Vec<K>,
 }
 
-impl<K: Hash + Eq + Clone + Send + Sync + 'static> Drop for Landing<K> {
+impl<K: Key> Drop for Landing<K> {
     fn drop(&mut self) {
         let mut flights = self.store.flights();
         for key in &self.keys {

@@ -22,6 +22,7 @@ pub mod haut_ai;
 mod odd;
 pub mod paging;
 mod wire;
+pub mod write;
 
 /// A source did not give what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +57,7 @@ pub enum Fault {
 pub struct CredentialId([u8; 16]);
 
 impl CredentialId {
-    fn of(source: Source, secrets: &[&str]) -> Self {
+    pub(crate) fn of(source: Source, secrets: &[&str]) -> Self {
         let mut hash = Sha256::new();
         hash.update(source.code());
         for secret in secrets {

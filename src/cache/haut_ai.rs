@@ -7,7 +7,7 @@ use std::{
 
 use futures::{FutureExt as _, StreamExt as _, stream};
 
-use super::{Answer, Fetch, Fetched, PageKey, RecordKey, Store, weigh_page};
+use super::{Answer, Fetch, Fetched, ListKind, PageKey, RecordKey, Store, weigh_page};
 use crate::{
     domain::{
         BiologicalSex, Dataset, DatasetId, HautAiSubjectId, Id, NodeId, Source, Subject, SubjectId,
@@ -106,7 +106,7 @@ impl CachedHautAi {
             let bytes = datasets.len() * 2 * size_of::<Dataset>();
             Ok(Some(Weighed { record: Arc::new(datasets), bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }))
         };
-        let answer = self.0.pages.answer(&(credential, "datasets".to_owned()), fetch).get().await?;
+        let answer = self.0.pages.answer(&steady(credential, "datasets"), fetch).get().await?;
         Ok(answer.unwrap_or_default())
     }
 
@@ -261,17 +261,19 @@ impl Shared {
         at: u64,
         count: u64,
     ) -> Result<Arc<Page<Subject>>, SourceError> {
-        let identity = self.source.subjects_identity(dataset, at, count);
+        let stretch = self.source.subjects_identity(dataset, at, count);
+        let key = PageKey { credential, list: ListKind::Written(Source::HautAi), stretch };
         let shared = Arc::clone(self);
         let fetch = async move {
+            let began = shared.records.moment();
             let page = shared.source.subjects(dataset, at, count).await?;
             for item in page.items.iter().flatten() {
-                shared.records.keep((credential, NodeId::Subject(item.record.id)), item);
+                shared.records.keep(began, (credential, NodeId::Subject(item.record.id)), item);
                 shared.learn(credential, &item.record);
             }
             Ok(Some(weigh_page(page)))
         };
-        let page = self.pages.answer(&(credential, identity), fetch).get().await?;
+        let page = self.pages.answer(&key, fetch).get().await?;
         Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
     }
 
@@ -338,7 +340,7 @@ impl Shared {
             let bytes = SEX_BYTES.saturating_mul(u32::try_from(entries.len()).unwrap_or(u32::MAX));
             Ok(Some(Weighed { record: Arc::new(entries.into_iter().map(Arc::new).collect::<Vec<_>>()), bytes }))
         };
-        self.pages.answer(&(credential, "biological_sexes".to_owned()), fetch).get().await
+        self.pages.answer(&steady(credential, "biological_sexes"), fetch).get().await
     }
 
     fn taught(&self) -> MutexGuard<'_, Sexes> {
@@ -353,4 +355,9 @@ fn subject_key(credential: CredentialId, id: HautAiSubjectId) -> RecordKey {
 
 fn sex_key(credential: CredentialId, id: Id<BiologicalSex>) -> RecordKey {
     (credential, NodeId::BiologicalSex(id))
+}
+
+/// A list that no write changes.
+fn steady(credential: CredentialId, name: &str) -> PageKey {
+    PageKey { credential, list: ListKind::Steady, stretch: name.to_owned() }
 }
