@@ -45,6 +45,8 @@ pub enum Fault {
     RateLimited { retry_after: Option<Duration> },
     #[error("{why} (status {status})")]
     Refused { status: u16, why: &'static str },
+    #[error("it answered 409: a write that conflicts with another")]
+    Conflict,
     #[error("it answered {0}, which this request should not get")]
     Status(u16),
     #[error("its answer can't be used: {0}")]

@@ -16,9 +16,9 @@ use crate::{
 
 /// BrainSTEM behind the caches.
 pub struct CachedBrainStem {
-    source: Arc<BrainStem>,
-    records: Arc<Store<RecordKey>>,
-    pages: Arc<Store<PageKey>>,
+    pub(super) source: Arc<BrainStem>,
+    pub(super) records: Arc<Store<RecordKey>>,
+    pub(super) pages: Arc<Store<PageKey>>,
 }
 
 impl CachedBrainStem {

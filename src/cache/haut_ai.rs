@@ -30,12 +30,12 @@ const MAX_TAUGHT: usize = 1_000;
 const SEX_BYTES: u32 = 256;
 
 /// Haut.AI behind the caches.
-pub struct CachedHautAi(Arc<Shared>);
+pub struct CachedHautAi(pub(super) Arc<Shared>);
 
-struct Shared {
-    source: HautAi,
-    records: Arc<Store<RecordKey>>,
-    pages: Arc<Store<PageKey>>,
+pub(super) struct Shared {
+    pub(super) source: HautAi,
+    pub(super) records: Arc<Store<RecordKey>>,
+    pub(super) pages: Arc<Store<PageKey>>,
     /// The sexes that subjects carried: a second source beside the dictionary.
     taught: Mutex<Sexes>,
 }

@@ -12,6 +12,9 @@ use crate::{
     },
 };
 
+mod brainstem;
+mod haut_ai;
+
 /// A write that was not carried out, or nobody knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteError {
@@ -37,14 +40,14 @@ impl Halves<'_> {
         self,
         touched: Touched,
         deadline: Instant,
-        attempt: &Arc<Attempt>,
+        attempt: Arc<Attempt>,
         write: impl Future<Output = Result<Written<T>, SourceError>>,
     ) -> Result<Written<T>, WriteError> {
         let source = touched.source;
         if deadline <= Instant::now() {
             return Err(WriteError::Late(source));
         }
-        let mut watch = self.watch(touched, attempt);
+        let mut watch = self.watch(touched, Arc::clone(&attempt));
         let outcome = tokio::time::timeout_at(deadline.into(), write).await;
         let may_be_executed = attempt.may_be_executed();
         watch.is_known = matches!(outcome, Ok(Ok(_)));
@@ -62,9 +65,9 @@ impl Halves<'_> {
         }
     }
 
-    fn watch(self, touched: Touched, attempt: &Arc<Attempt>) -> Watch {
+    fn watch(self, touched: Touched, attempt: Arc<Attempt>) -> Watch {
         let (records, pages) = (Arc::clone(self.records), Arc::clone(self.pages));
-        Watch { records, pages, touched, attempt: Arc::clone(attempt), is_known: false }
+        Watch { records, pages, touched, attempt, is_known: false }
     }
 }
 

@@ -20,6 +20,14 @@ impl<T> Change<T> {
         matches!(self, Self::Leave)
     }
 
+    pub fn as_ref(&self) -> Change<&T> {
+        match self {
+            Self::Leave => Change::Leave,
+            Self::Clear => Change::Clear,
+            Self::To(value) => Change::To(value),
+        }
+    }
+
     /// The new value.
     pub fn new_value(&self) -> Option<&T> {
         match self {
@@ -152,8 +160,8 @@ impl FieldError {
     }
 
     /// About a part of a field.
-    pub fn within(field: &str, part: impl ToString, code: FieldErrorCode, message: impl Into<String>) -> Self {
-        Self { code, path: vec![field.to_owned(), part.to_string()], message: message.into() }
+    pub fn within(field: &str, part: String, code: FieldErrorCode, message: impl Into<String>) -> Self {
+        Self { code, path: vec![field.to_owned(), part], message: message.into() }
     }
 }
 

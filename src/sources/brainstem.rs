@@ -30,6 +30,7 @@ mod model;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod write;
 
 pub use model::{Model, Related};
 

@@ -28,8 +28,10 @@ mod access;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod write;
 
 use access::Access;
+pub use write::MAX_BULK;
 
 /// A walk that never ends otherwise.
 pub(crate) const SAME_AGAIN: &str = "its list gives the same records again and again";
