@@ -2,7 +2,8 @@
 //!
 //! A [`Store`] knows keys and answers, not where answers come from. A batch is one flight for many keys: each key's
 //! [`Answer`] waits for its own part of it. Whoever waits drives the flight; when nobody waits any more, it is dropped.
-//! Failures are not kept; "not there" is, briefly.
+//! Failures are not kept; "not there" is, briefly. What was read before a write was answered is neither kept nor joined
+//! after it ([`Generations`]).
 
 use std::{
     any::Any,
@@ -22,28 +23,27 @@ use futures::{
 };
 use moka::{Expiry, policy::EvictionPolicy};
 
-use crate::{
-    domain::NodeId,
-    sources::{
-        CredentialId, SourceError,
-        paging::{Page, Weighed},
-    },
+use crate::sources::{
+    SourceError,
+    paging::{Page, Weighed},
 };
 
 pub mod brainstem;
 pub mod gathered;
+mod generations;
 pub mod haut_ai;
+mod keys;
 pub mod sources;
+pub mod writes;
 
 pub use brainstem::CachedBrainStem;
 pub use gathered::{Gathered, Gathering};
+pub use generations::{Generations, Moment};
 pub use haut_ai::CachedHautAi;
+pub use keys::{Key, ListKind, PageKey, RecordKey, Touched};
 pub use sources::{Checked, Sources};
 
-/// Identity of a kept record: whose eyes read it, and which it is.
-pub type RecordKey = (CredentialId, NodeId);
-/// Identity of a kept page: whose eyes read it, from which URL, and which stretch of the list.
-pub type PageKey = (CredentialId, String);
+use generations::Now;
 
 /// A record or a page of any type. A key's kind says which.
 type AnyRecord = Arc<dyn Any + Send + Sync>;
@@ -64,6 +64,7 @@ pub struct Store<K> {
     kept: moka::sync::Cache<K, Kept>,
     flights: Mutex<HashMap<K, Airborne<K>>>,
     numbers: AtomicU64,
+    generations: Arc<Generations>,
 }
 
 #[derive(Clone)]
@@ -75,6 +76,7 @@ struct Kept {
 
 struct Airborne<K> {
     number: u64,
+    began: Moment,
     flight: WeakShared<BoxFuture<'static, Landed<K>>>,
 }
 
@@ -136,9 +138,9 @@ fn typed<V: Send + Sync + 'static>(record: AnyRecord) -> Option<Arc<V>> {
     typed
 }
 
-impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
+impl<K: Key> Store<K> {
     /// Keeps at most `max_bytes`, each answer for `fresh`, and "not there" for `absent`. Zero keeps nothing.
-    pub fn new(max_bytes: u64, fresh: Duration, absent: Duration) -> Arc<Self> {
+    pub fn new(max_bytes: u64, fresh: Duration, absent: Duration, generations: &Arc<Generations>) -> Arc<Self> {
         let kept = moka::sync::Cache::builder()
             .max_capacity(max_bytes)
             .weigher(|_: &K, kept: &Kept| kept.bytes)
@@ -146,26 +148,63 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
             .eviction_policy(EvictionPolicy::lru())
             .expire_after(Lifetimes { fresh, absent })
             .build();
-        Arc::new(Self { kept, flights: Mutex::default(), numbers: AtomicU64::new(0) })
+        let generations = Arc::clone(generations);
+        Arc::new(Self { kept, flights: Mutex::default(), numbers: AtomicU64::new(0), generations })
+    }
+
+    /// To be noted before the first request of a read that [`keep`](Self::keep)s something.
+    pub fn moment(&self) -> Moment {
+        self.generations.now().moment()
     }
 
     /// An answer that is at hand without waiting.
     pub fn at_hand<V: Send + Sync + 'static>(&self, key: &K) -> Option<Option<Arc<V>>> {
+        self.at_hand_now(&self.generations.now(), key)
+    }
+
+    fn at_hand_now<V: Send + Sync + 'static>(&self, now: &Now<'_>, key: &K) -> Option<Option<Arc<V>>> {
+        if now.is_suspect(key) {
+            return None;
+        }
         self.kept.get(key).map(|kept| kept.record.and_then(typed))
     }
 
-    /// Keeps a record.
-    pub fn keep<V: Send + Sync + 'static>(&self, key: K, record: &Weighed<V>) {
+    /// Keeps a record that was read from then on.
+    pub fn keep<V: Send + Sync + 'static>(&self, began: Moment, key: K, record: &Weighed<V>) {
         let bytes = record.bytes.saturating_add(OVERHEAD);
-        self.kept.insert(key, Kept { record: Some(Arc::clone(&record.record) as AnyRecord), bytes });
+        self.insert(began, key, Kept { record: Some(Arc::clone(&record.record) as AnyRecord), bytes });
     }
 
     /// Keeps a record that came along with another answer, unless one is kept already: what comes along may be less than
     /// the whole.
-    pub fn keep_beside<V: Send + Sync + 'static>(&self, key: K, record: &Weighed<V>) {
+    pub fn keep_beside<V: Send + Sync + 'static>(&self, began: Moment, key: K, record: &Weighed<V>) {
         if self.kept.get(&key).is_none_or(|kept| kept.record.is_none()) {
-            self.keep(key, record);
+            self.keep(began, key, record);
         }
+    }
+
+    fn insert(&self, began: Moment, key: K, kept: Kept) {
+        // Held while it goes in: a write that is answered meanwhile waits, and then sweeps it out.
+        let now = self.generations.now();
+        if now.is_current(&key, began) && !now.is_suspect(&key) {
+            self.kept.insert(key, kept);
+        }
+    }
+
+    /// A write was answered, or nobody will know: what was read so far, for any store of these generations, is old.
+    fn advance(&self, touched: &Touched, is_known: bool) {
+        self.generations.advance(touched, is_known);
+    }
+
+    /// Throws out what a write touched, whoever it was kept for.
+    fn sweep(&self, touched: &Touched) {
+        for (key, _) in &self.kept {
+            if key.is_touched(touched) {
+                self.kept.invalidate(&*key);
+            }
+        }
+        // What is out of date lies there until somebody looks after it, and so do the remains of what was thrown out.
+        self.kept.run_pending_tasks();
     }
 
     /// An answer for every key: kept, joined, or from the flights that `fetch` cuts the missing keys into.
@@ -178,15 +217,21 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
         let mut missing = Vec::new();
         // Held while looking, so that between a miss and its flight no other flight can land unseen.
         let mut flights = self.flights();
+        let now = self.generations.now();
+        let began = now.moment();
         for key in keys.into_iter().collect::<HashSet<_>>() {
-            if let Some(flight) = flights.get(&key).and_then(|airborne| airborne.flight.upgrade()) {
+            // One from before a write goes on for those who wait for it; a new one takes its place here.
+            let flight = flights.get(&key).filter(|airborne| now.is_current(&key, airborne.began));
+            if let Some(flight) = flight.and_then(|airborne| airborne.flight.upgrade()) {
                 answers.insert(key.clone(), Answer::Flying { key, flight });
-            } else if let Some(record) = self.at_hand(&key) {
+            } else if let Some(record) = self.at_hand_now(&now, &key) {
                 answers.insert(key, Answer::Ready(Ok(record)));
             } else {
                 missing.push(key);
             }
         }
+        // A fetch may note its moment, and two locks on one thread might wait for a writer between them.
+        drop(now);
         if missing.is_empty() {
             return answers;
         }
@@ -196,10 +241,10 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
                 continue;
             }
             let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-            let flight = self.flight(number, keys.clone(), fetch);
+            let flight = self.flight(number, began, keys.clone(), fetch);
             for key in keys {
                 if let Some(flight) = flight.downgrade() {
-                    flights.insert(key.clone(), Airborne { number, flight });
+                    flights.insert(key.clone(), Airborne { number, began, flight });
                 }
                 answers.insert(key.clone(), Answer::Flying { key, flight: flight.clone() });
             }
@@ -226,7 +271,13 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
         self.answers([key.clone()], one).remove(key).unwrap_or(Answer::Ready(Ok(None)))
     }
 
-    fn flight<V: Send + Sync + 'static>(self: &Arc<Self>, number: u64, keys: Vec<K>, fetch: Fetch<K, V>) -> Flight<K> {
+    fn flight<V: Send + Sync + 'static>(
+        self: &Arc<Self>,
+        number: u64,
+        began: Moment,
+        keys: Vec<K>,
+        fetch: Fetch<K, V>,
+    ) -> Flight<K> {
         let landing = Landing { store: Arc::clone(self), number, keys };
         let flight = async move {
             let mut fetched = fetch.await;
@@ -237,8 +288,8 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Store<K> {
             for key in &landing.keys {
                 let answer = fetched.remove(key).unwrap_or(Ok(None));
                 match &answer {
-                    Ok(Some(record)) => landing.store.keep(key.clone(), record),
-                    Ok(None) => landing.store.kept.insert(key.clone(), Kept { record: None, bytes: OVERHEAD }),
+                    Ok(Some(record)) => landing.store.keep(began, key.clone(), record),
+                    Ok(None) => landing.store.insert(began, key.clone(), Kept { record: None, bytes: OVERHEAD }),
                     Err(_) => {}
                 }
                 landed.insert(key.clone(), answer.map(|record| record.map(|record| record.record as AnyRecord)));
@@ -270,13 +321,13 @@ fn weigh_page<T>(page: Page<T>) -> Weighed<Page<T>> {
 }
 
 /// Takes a flight's keys out of the air when it lands, and as well when it is dropped because nobody waits any more.
-struct Landing<K: Hash + Eq + Clone + Send + Sync + 'static> {
+struct Landing<K: Key> {
     store: Arc<Store<K>>,
     number: u64,
     keys: Vec<K>,
 }
 
-impl<K: Hash + Eq + Clone + Send + Sync + 'static> Drop for Landing<K> {
+impl<K: Key> Drop for Landing<K> {
     fn drop(&mut self) {
         let mut flights = self.store.flights();
         for key in &self.keys {
@@ -289,108 +340,4 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Drop for Landing<K> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        sync::atomic::AtomicUsize,
-        task::{Context, Waker},
-    };
-
-    use futures::{channel::oneshot, executor::block_on, future::join_all};
-
-    use super::*;
-    use crate::{domain::Source, sources::Fault};
-
-    const LONG: Duration = Duration::from_secs(3_600);
-
-    fn weighed(value: u64) -> Weighed<u64> {
-        Weighed { record: Arc::new(value), bytes: 100 }
-    }
-
-    fn failure() -> SourceError {
-        SourceError { of: Source::BrainStem, fault: Fault::Timeout }
-    }
-
-    /// Chunks of two; answers ten times the key, except that odd keys are not there.
-    fn in_chunks(missing: &[u64], fetched: &Arc<AtomicUsize>) -> Vec<(Vec<u64>, Fetch<u64, u64>)> {
-        let chunk = |keys: &[u64]| {
-            let (keys, fetched) = (keys.to_vec(), Arc::clone(fetched));
-            let answers = keys.clone();
-            let fetch = async move {
-                fetched.fetch_add(1, Ordering::SeqCst);
-                answers.into_iter().filter(|key| key % 2 == 0).map(|key| (key, Ok(Some(weighed(key * 10))))).collect()
-            };
-            (keys, fetch.boxed())
-        };
-        missing.chunks(2).map(chunk).collect()
-    }
-
-    #[test]
-    fn a_batch_answers_key_by_key_and_is_kept() {
-        let store = Store::new(1 << 20, LONG, LONG);
-        let fetched = Arc::new(AtomicUsize::new(0));
-        for _ in 0..2 {
-            let answers = store.answers::<u64>([2, 3, 4, 4], |missing| in_chunks(&missing, &fetched));
-            let got =
-                block_on(join_all(answers.into_iter().map(|(key, answer)| async move { (key, answer.get().await) })));
-            let got: HashMap<_, _> =
-                got.into_iter().map(|(key, answer)| (key, answer.unwrap().map(|value| *value))).collect();
-            assert_eq!(got, HashMap::from([(2, Some(20)), (3, None), (4, Some(40))]));
-        }
-        assert_eq!(fetched.load(Ordering::SeqCst), 2, "two chunks, once");
-        assert!(store.flights().is_empty());
-    }
-
-    #[test]
-    fn a_failure_reaches_all_who_wait_and_is_not_kept() {
-        let store = Store::new(1 << 20, LONG, LONG);
-        let first = store.answer::<u64>(&1, async { Err(failure()) });
-        let joined = store.answer::<u64>(&1, async { panic!("it is flying already") });
-        assert_eq!(block_on(first.get()), Err(failure()));
-        assert_eq!(block_on(joined.get()), Err(failure()));
-        let again = store.answer::<u64>(&1, async { Ok(Some(weighed(7))) });
-        assert_eq!(block_on(again.get()).unwrap().as_deref(), Some(&7));
-    }
-
-    #[test]
-    fn a_dropped_leader_hands_over() {
-        let store = Store::new(1 << 20, LONG, LONG);
-        let (send, receive) = oneshot::channel();
-        let leader = store.answer::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
-        let joined = store.answer::<u64>(&1, async { panic!("it is flying already") });
-        let mut leader = leader.get().boxed();
-        assert!(leader.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
-        drop(leader);
-        send.send(7).unwrap();
-        assert_eq!(block_on(joined.get()).unwrap().as_deref(), Some(&7));
-    }
-
-    #[test]
-    fn a_flight_that_nobody_waits_for_is_dropped_and_forgotten() {
-        let store = Store::new(1 << 20, LONG, LONG);
-        let (send, receive) = oneshot::channel::<u64>();
-        let abandoned = store.answer::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
-        drop(abandoned);
-        assert!(send.is_canceled());
-        assert!(store.flights().is_empty());
-        let again = store.answer::<u64>(&1, async { Ok(Some(weighed(8))) });
-        assert_eq!(block_on(again.get()).unwrap().as_deref(), Some(&8));
-    }
-
-    #[test]
-    fn no_time_to_live_keeps_nothing() {
-        let store = Store::new(1 << 20, Duration::ZERO, Duration::ZERO);
-        let first = store.answer::<u64>(&1, async { Ok(Some(weighed(1))) });
-        block_on(first.get()).unwrap();
-        let second = store.answer::<u64>(&1, async { Ok(Some(weighed(2))) });
-        assert_eq!(block_on(second.get()).unwrap().as_deref(), Some(&2));
-    }
-
-    #[test]
-    fn bytes_are_bounded() {
-        let store = Store::new(10_000, LONG, LONG);
-        for key in 0..1_000u64 {
-            store.keep(key, &weighed(key));
-        }
-        assert!(store.weight() <= 10_000, "{}", store.weight());
-    }
-}
+mod tests;

@@ -16,6 +16,7 @@ pub mod procedure;
 pub mod project;
 pub mod subject;
 pub mod taxonomy;
+pub mod write;
 
 pub use biological_sex::{BiologicalSex, Company, Dataset};
 pub use breeding::{Breeding, Cohort};

@@ -3,7 +3,7 @@
 //! A nullable field that can fail returns `Option<Result<T, Error>>`: a failure is then null in its place and an error
 //! beside it, and its siblings stand. Descriptions are written for the frontend developer who reads them in the playground.
 
-use async_graphql::{EmptyMutation, EmptySubscription, SDLExportOptions, Schema};
+use async_graphql::{EmptySubscription, SDLExportOptions, Schema};
 
 pub mod biological_sex;
 pub mod breeding;
@@ -15,6 +15,7 @@ pub mod execution;
 pub mod filter;
 pub mod license;
 pub mod log;
+pub mod mutation;
 pub mod node;
 pub mod procedure;
 pub mod project;
@@ -27,14 +28,15 @@ pub mod taxonomy;
 
 pub use context::RequestContext;
 pub use error::code;
+pub use mutation::Mutation;
 pub use query::Query;
 
 /// The executable schema.
-pub type GatewaySchema = Schema<Query, EmptyMutation, EmptySubscription>;
+pub type GatewaySchema = Schema<Query, Mutation, EmptySubscription>;
 
 /// Builds the executable schema. It holds no state: a request brings its [`RequestContext`].
 pub fn build(introspection: bool) -> GatewaySchema {
-    let builder = Schema::build(Query::default(), EmptyMutation, EmptySubscription);
+    let builder = Schema::build(Query::default(), Mutation, EmptySubscription);
     if introspection { builder.finish() } else { builder.disable_introspection().finish() }
 }
 

@@ -22,6 +22,7 @@ pub mod haut_ai;
 mod odd;
 pub mod paging;
 mod wire;
+pub mod write;
 
 /// A source did not give what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +52,8 @@ pub enum Fault {
     RateLimited { retry_after: Option<Duration> },
     #[error("{why} (status {status})")]
     Refused { status: u16, why: &'static str },
+    #[error("it answered 409: a write that conflicts with another")]
+    Conflict,
     #[error("it answered {0}, which this request should not get")]
     Status(u16),
     #[error("its answer can't be used: {0}")]
@@ -63,7 +66,7 @@ pub enum Fault {
 pub struct CredentialId([u8; 16]);
 
 impl CredentialId {
-    fn of(source: Source, secrets: &[&str]) -> Self {
+    pub(crate) fn of(source: Source, secrets: &[&str]) -> Self {
         let mut hash = Sha256::new();
         hash.update(source.code());
         for secret in secrets {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use futures::FutureExt as _;
 
 use super::{
-    Answer, Fetch, Gathered, Gathering, PageKey, RecordKey, Store,
+    Answer, Fetch, Gathered, Gathering, ListKind, Moment, PageKey, RecordKey, Store,
     gathered::{identity, too_many},
     weigh_page,
 };
@@ -20,9 +20,9 @@ use crate::{
 
 /// BrainSTEM behind the caches.
 pub struct CachedBrainStem {
-    source: Arc<BrainStem>,
-    records: Arc<Store<RecordKey>>,
-    pages: Arc<Store<PageKey>>,
+    pub(super) source: Arc<BrainStem>,
+    pub(super) records: Arc<Store<RecordKey>>,
+    pub(super) pages: Arc<Store<PageKey>>,
 }
 
 impl CachedBrainStem {
@@ -54,9 +54,10 @@ impl CachedBrainStem {
         let keys = ids.iter().copied().map(key).collect();
         let (source, records) = (Arc::clone(&self.source), Arc::clone(&self.records));
         let fetch = async move {
+            let began = records.moment();
             match source.batch(&ids).await {
                 Ok((batch, related)) => {
-                    keep_related(&records, credential, &related);
+                    keep_related(&records, began, credential, &related);
                     batch.into_iter().map(|(id, record)| (key(id), record)).collect()
                 }
                 Err(error) => ids.into_iter().map(|id| (key(id), Err(error.clone()))).collect(),
@@ -103,7 +104,8 @@ impl CachedBrainStem {
     ) -> Result<Arc<Gathering>, SourceError> {
         let list = self.source.page_identity::<Subject>(query, 0, limit)?;
         let (source, query, rest) = (Arc::clone(&self.source), query.clone(), rest.clone());
-        let key = (credential, identity(&list, &rest, order, limit));
+        let stretch = identity(&list, &rest, order, limit);
+        let key = PageKey { credential, list: ListKind::Written(Source::BrainStem), stretch };
         let fetch = async move {
             let (source, query) = (&source, &query);
             let page = |at, count| async move { Ok(Arc::new(source.page::<Subject>(query, at, count).await?.page)) };
@@ -124,46 +126,49 @@ impl CachedBrainStem {
         at: u64,
         count: u64,
     ) -> Result<Arc<Page<T>>, SourceError> {
-        let identity = self.source.page_identity::<T>(query, at, count)?;
+        let stretch = self.source.page_identity::<T>(query, at, count)?;
+        let key = PageKey { credential, list: ListKind::of::<T>(), stretch };
         let (source, records, query) = (Arc::clone(&self.source), Arc::clone(&self.records), query.clone());
         let fetch = async move {
+            let began = records.moment();
             let listed = source.page::<T>(&query, at, count).await?;
-            keep(&records, credential, listed.page.items.iter().flatten());
-            keep_related(&records, credential, &listed.related);
+            keep(&records, began, credential, listed.page.items.iter().flatten());
+            keep_related(&records, began, credential, &listed.related);
             Ok(Some(weigh_page(listed.page)))
         };
-        let page = self.pages.answer(&(credential, identity), fetch).get().await?;
+        let page = self.pages.answer(&key, fetch).get().await?;
         Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
     }
 }
 
 fn keep<'a, T: Model>(
     records: &Store<RecordKey>,
+    began: Moment,
     credential: CredentialId,
     items: impl IntoIterator<Item = &'a Weighed<T>>,
 ) {
     for item in items {
-        records.keep((credential, T::NODE(item.record.id())), item);
+        records.keep(began, (credential, T::NODE(item.record.id())), item);
     }
 }
 
-fn keep_beside<T: Model>(records: &Store<RecordKey>, credential: CredentialId, items: &[Weighed<T>]) {
+fn keep_beside<T: Model>(records: &Store<RecordKey>, began: Moment, credential: CredentialId, items: &[Weighed<T>]) {
     for item in items {
-        records.keep_beside((credential, T::NODE(item.record.id())), item);
+        records.keep_beside(began, (credential, T::NODE(item.record.id())), item);
     }
 }
 
-fn keep_related(records: &Store<RecordKey>, credential: CredentialId, related: &Related) {
-    keep_beside(records, credential, &related.subjects);
-    keep_beside(records, credential, &related.projects);
-    keep_beside(records, credential, &related.procedures);
-    keep_beside(records, credential, &related.logs);
-    keep_beside(records, credential, &related.state_changes);
-    keep_beside(records, credential, &related.strains);
-    keep_beside(records, credential, &related.species);
-    keep_beside(records, credential, &related.suppliers);
-    keep_beside(records, credential, &related.licenses);
-    keep_beside(records, credential, &related.breedings);
-    keep_beside(records, credential, &related.cohorts);
-    keep_beside(records, credential, &related.brain_regions);
+fn keep_related(records: &Store<RecordKey>, began: Moment, credential: CredentialId, related: &Related) {
+    keep_beside(records, began, credential, &related.subjects);
+    keep_beside(records, began, credential, &related.projects);
+    keep_beside(records, began, credential, &related.procedures);
+    keep_beside(records, began, credential, &related.logs);
+    keep_beside(records, began, credential, &related.state_changes);
+    keep_beside(records, began, credential, &related.strains);
+    keep_beside(records, began, credential, &related.species);
+    keep_beside(records, began, credential, &related.suppliers);
+    keep_beside(records, began, credential, &related.licenses);
+    keep_beside(records, began, credential, &related.breedings);
+    keep_beside(records, began, credential, &related.cohorts);
+    keep_beside(records, began, credential, &related.brain_regions);
 }

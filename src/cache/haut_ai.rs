@@ -8,7 +8,7 @@ use std::{
 use futures::{FutureExt as _, StreamExt as _, future::try_join_all, stream};
 
 use super::{
-    Answer, Fetch, Fetched, Gathered, Gathering, PageKey, RecordKey, Store,
+    Answer, Fetch, Fetched, Gathered, Gathering, ListKind, PageKey, RecordKey, Store,
     gathered::{identity, too_many},
     weigh_page,
 };
@@ -47,12 +47,12 @@ impl SubjectList<'_> {
 }
 
 /// Haut.AI behind the caches.
-pub struct CachedHautAi(Arc<Shared>);
+pub struct CachedHautAi(pub(super) Arc<Shared>);
 
-struct Shared {
-    source: HautAi,
-    records: Arc<Store<RecordKey>>,
-    pages: Arc<Store<PageKey>>,
+pub(super) struct Shared {
+    pub(super) source: HautAi,
+    pub(super) records: Arc<Store<RecordKey>>,
+    pub(super) pages: Arc<Store<PageKey>>,
     /// The sexes that subjects carried: a second source beside the dictionary.
     taught: Mutex<Sexes>,
 }
@@ -127,7 +127,8 @@ impl CachedHautAi {
     ) -> Result<Arc<Gathering>, SourceError> {
         let list = |dataset: &DatasetId| self.0.source.subjects_identity(*dataset, search, 0, limit);
         let lists = datasets.iter().map(list).collect::<Vec<_>>().join(" ");
-        let key = (credential, identity(&lists, rest, order, limit));
+        let stretch = identity(&lists, rest, order, limit);
+        let key = PageKey { credential, list: ListKind::Written(Source::HautAi), stretch };
         let shared = Arc::clone(&self.0);
         let (datasets, search, rest) = (datasets.to_vec(), search.map(str::to_owned), rest.clone());
         let fetch = async move {
@@ -162,7 +163,7 @@ impl CachedHautAi {
             let bytes = datasets.len() * 2 * size_of::<Dataset>();
             Ok(Some(Weighed { record: Arc::new(datasets), bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }))
         };
-        let answer = self.0.pages.answer(&(credential, "datasets".to_owned()), fetch).get().await?;
+        let answer = self.0.pages.answer(&steady(credential, "datasets"), fetch).get().await?;
         Ok(answer.unwrap_or_default())
     }
 
@@ -314,18 +315,20 @@ impl Shared {
         at: u64,
         count: u64,
     ) -> Result<Arc<Page<Subject>>, SourceError> {
-        let identity = self.source.subjects_identity(dataset, search, at, count);
+        let stretch = self.source.subjects_identity(dataset, search, at, count);
+        let key = PageKey { credential, list: ListKind::Written(Source::HautAi), stretch };
         let shared = Arc::clone(self);
         let search = search.map(str::to_owned);
         let fetch = async move {
+            let began = shared.records.moment();
             let page = shared.source.subjects(dataset, search.as_deref(), at, count).await?;
             for item in page.items.iter().flatten() {
-                shared.records.keep((credential, NodeId::Subject(item.record.id)), item);
+                shared.records.keep(began, (credential, NodeId::Subject(item.record.id)), item);
                 shared.learn(credential, &item.record);
             }
             Ok(Some(weigh_page(page)))
         };
-        let page = self.pages.answer(&(credential, identity), fetch).get().await?;
+        let page = self.pages.answer(&key, fetch).get().await?;
         Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
     }
 
@@ -447,7 +450,7 @@ impl Shared {
             let bytes = SEX_BYTES.saturating_mul(u32::try_from(entries.len()).unwrap_or(u32::MAX));
             Ok(Some(Weighed { record: Arc::new(entries.into_iter().map(Arc::new).collect::<Vec<_>>()), bytes }))
         };
-        self.pages.answer(&(credential, "biological_sexes".to_owned()), fetch).get().await
+        self.pages.answer(&steady(credential, "biological_sexes"), fetch).get().await
     }
 
     fn taught(&self) -> MutexGuard<'_, Sexes> {
@@ -462,4 +465,9 @@ fn subject_key(credential: CredentialId, id: HautAiSubjectId) -> RecordKey {
 
 fn sex_key(credential: CredentialId, id: Id<BiologicalSex>) -> RecordKey {
     (credential, NodeId::BiologicalSex(id))
+}
+
+/// A list that no write changes.
+fn steady(credential: CredentialId, name: &str) -> PageKey {
+    PageKey { credential, list: ListKind::Steady, stretch: name.to_owned() }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use futures::future;
 
-use super::{CachedBrainStem, CachedHautAi, Store};
+use super::{CachedBrainStem, CachedHautAi, Generations, Store};
 use crate::{
     config::{self, Config},
     domain::{Procedure, Source, Subject},
@@ -17,6 +17,9 @@ use crate::{
         haut_ai::HautAi,
     },
 };
+
+/// How long a write of unknown outcome may still be carried out: longer than any server works on one request.
+const WARY_FOR: Duration = Duration::from_secs(60);
 
 /// The configured sources. One that is not configured is absent: its subjects are, too.
 pub struct Sources {
@@ -45,9 +48,10 @@ impl Sources {
         let config::Cache { max_bytes, fresh, absent } = config.cache;
         // Zero turns all of it off.
         let absent = if fresh.is_zero() { fresh } else { absent };
+        let generations = Arc::new(Generations::new(WARY_FOR));
         // Pages share their records with the other half.
-        let records = Store::new(max_bytes / 2, fresh, absent);
-        let pages = Store::new(max_bytes / 2, fresh, absent);
+        let records = Store::new(max_bytes / 2, fresh, absent, &generations);
+        let pages = Store::new(max_bytes / 2, fresh, absent, &generations);
         let haut_ai = match &config.haut_ai {
             Some(haut_ai) => {
                 let source = HautAi::new(haut_ai, &config.limits)?;

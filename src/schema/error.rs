@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_graphql::ErrorExtensions as _;
 
 use crate::{
+    cache::writes::WriteError,
     domain::Source,
     loaders::LoadError,
     sources::{Fault, SourceError},
@@ -15,12 +16,14 @@ use crate::{
 /// `extensions.code`: every code that a client can meet.
 pub mod code {
     pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
+    pub const CONFLICT: &str = "CONFLICT";
     pub const FORBIDDEN: &str = "FORBIDDEN";
     pub const RATE_LIMITED: &str = "RATE_LIMITED";
     pub const UPSTREAM_ERROR: &str = "UPSTREAM_ERROR";
     pub const UPSTREAM_TIMEOUT: &str = "UPSTREAM_TIMEOUT";
     pub const UPSTREAM_UNAVAILABLE: &str = "UPSTREAM_UNAVAILABLE";
     pub const UPSTREAM_INVALID_RESPONSE: &str = "UPSTREAM_INVALID_RESPONSE";
+    pub const WRITE_OUTCOME_UNKNOWN: &str = "WRITE_OUTCOME_UNKNOWN";
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
     pub const QUERY_TOO_DEEP: &str = "QUERY_TOO_DEEP";
     pub const QUERY_TOO_COMPLEX: &str = "QUERY_TOO_COMPLEX";
@@ -39,6 +42,10 @@ pub enum Error {
     Load(LoadError),
     /// A source's part of a list is left for later.
     LeftForLater(LoadError),
+    /// A write was sent, and nobody knows whether it was carried out.
+    OutcomeUnknown(Source),
+    /// The source is configured in a way that takes no writes.
+    ReadOnly(Source),
     /// So many records of a list could not be read and were left out.
     Unreadable(Source, u64),
 }
@@ -48,6 +55,16 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl From<LoadError> for Error {
     fn from(error: LoadError) -> Self {
         Self::Load(error)
+    }
+}
+
+impl From<WriteError> for Error {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Failed(error) => Self::Load(LoadError::Source(error)),
+            WriteError::Late(source) => Self::Load(LoadError::Deadline(source)),
+            WriteError::Unknown(error) => Self::OutcomeUnknown(error.of),
+        }
     }
 }
 
@@ -67,18 +84,36 @@ impl Told {
     }
 }
 
-impl From<Error> for async_graphql::Error {
-    fn from(error: Error) -> Self {
-        let told = match error {
-            Error::BadUserInput(message) => Told::new(code::BAD_USER_INPUT, message),
-            Error::Load(error) => tell_load(&error),
+impl Error {
+    /// As in `extensions.code`.
+    pub(super) fn code(&self) -> &'static str {
+        Told::of(self).code
+    }
+}
+
+impl Told {
+    fn of(error: &Error) -> Self {
+        match error {
+            Error::BadUserInput(message) => Told::new(code::BAD_USER_INPUT, message.clone()),
+            Error::Load(error) => tell_load(error),
             Error::LeftForLater(error) => {
-                let told = tell_load(&error);
+                let told = tell_load(error);
                 let retry_after = told.retry_after.or(told.retryable.then_some(COME_BACK_AFTER));
                 Told { retry_after, ..told }
             }
+            Error::OutcomeUnknown(source) => {
+                let name = source.title();
+                let message = format!(
+                    "{name} may or may not have carried out this change: look at what is there before you repeat it."
+                );
+                Told { source: Some(*source), ..Told::new(code::WRITE_OUTCOME_UNKNOWN, message) }
+            }
+            Error::ReadOnly(source) => {
+                let message = format!("{} is served here from a portal that is read only.", source.title());
+                Told { source: Some(*source), ..Told::new(code::FORBIDDEN, message) }
+            }
             Error::Unreadable(source, count) => {
-                let records = if count == 1 {
+                let records = if *count == 1 {
                     "1 record of this page".to_owned()
                 } else {
                     format!("{count} records of this page")
@@ -87,9 +122,15 @@ impl From<Error> for async_graphql::Error {
                     "{records} could not be read and left out: {} sent them without a usable id.",
                     source.title()
                 );
-                Told { source: Some(source), ..Told::new(code::UPSTREAM_INVALID_RESPONSE, message) }
+                Told { source: Some(*source), ..Told::new(code::UPSTREAM_INVALID_RESPONSE, message) }
             }
-        };
+        }
+    }
+}
+
+impl From<Error> for async_graphql::Error {
+    fn from(error: Error) -> Self {
+        let told = Told::of(&error);
         Self::new(told.message).extend_with(|_, extensions| {
             extensions.set("code", told.code);
             extensions.set("retryable", told.retryable);
@@ -109,16 +150,6 @@ impl From<Error> for async_graphql::Error {
 /// When to come back for what a source left for later, where it does not say so itself.
 const COME_BACK_AFTER: Duration = Duration::from_secs(5);
 
-/// The code that a client is told.
-pub(super) fn code_of(error: &LoadError) -> &'static str {
-    match error {
-        LoadError::Source(error) => fault_code(&error.fault),
-        LoadError::Deadline(_) => code::DEADLINE_EXCEEDED,
-        LoadError::TooMany(..) => code::RESULT_TOO_LARGE,
-        LoadError::Unanswered => code::INTERNAL,
-    }
-}
-
 fn tell_load(error: &LoadError) -> Told {
     match error {
         LoadError::Source(error) => tell(error),
@@ -126,14 +157,14 @@ fn tell_load(error: &LoadError) -> Told {
             source: Some(*source),
             retryable: true,
             ..Told::new(
-                code_of(error),
+                code::DEADLINE_EXCEEDED,
                 format!("The time for this request was over before {} had answered.", source.title()),
             )
         },
         LoadError::TooMany(source, limit) => Told {
             source: Some(*source),
             ..Told::new(
-                code_of(error),
+                code::RESULT_TOO_LARGE,
                 format!(
                     "{} has more than {limit} subjects to read before the list can be sorted: narrow it with `filter`, or leave \
                      `orderBy` out.",
@@ -143,7 +174,7 @@ fn tell_load(error: &LoadError) -> Told {
         },
         LoadError::Unanswered => {
             tracing::error!("a loader left a key unanswered");
-            Told::new(code_of(error), "The gateway failed.".to_owned())
+            Told::new(code::INTERNAL, "The gateway failed.".to_owned())
         }
     }
 }
@@ -157,6 +188,7 @@ fn tell(error: &SourceError) -> Told {
         Fault::Unready { .. } => (format!("{name} is not ready to answer."), true),
         Fault::RateLimited { .. } => (format!("{name} is asked too often at the moment."), true),
         Fault::Refused { .. } => (format!("{name} refused the gateway."), false),
+        Fault::Conflict => (format!("{name} is changing the same record at the moment: read it again first."), false),
         Fault::Status(status) => (format!("{name} failed."), *status >= 500),
         Fault::Invalid(_) => (format!("{name} sent an answer that can't be used."), false),
     };
@@ -167,6 +199,7 @@ fn tell(error: &SourceError) -> Told {
     let http_status = match error.fault {
         Fault::Unready { status, .. } | Fault::Refused { status, .. } | Fault::Status(status) => Some(status),
         Fault::RateLimited { .. } => Some(429),
+        Fault::Conflict => Some(409),
         Fault::Timeout | Fault::Unreachable(_) | Fault::Invalid(_) => None,
     };
     Told { code: fault_code(&error.fault), message, source: Some(error.of), retryable, retry_after, http_status }
@@ -178,6 +211,7 @@ pub(super) fn fault_code(fault: &Fault) -> &'static str {
         Fault::Timeout => code::UPSTREAM_TIMEOUT,
         Fault::Unreachable(_) | Fault::Unready { .. } => code::UPSTREAM_UNAVAILABLE,
         Fault::RateLimited { .. } => code::RATE_LIMITED,
+        Fault::Conflict => code::CONFLICT,
         Fault::Refused { .. } | Fault::Status(_) => code::UPSTREAM_ERROR,
         Fault::Invalid(_) => code::UPSTREAM_INVALID_RESPONSE,
     }

@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use super::{
     connection::{Connection, Edge, PageInfo, Paging, of_ids},
     context::{RequestContext, add_error},
-    error::{Error, Result, code_of},
+    error::{Error, Result},
     filter::{SubjectFilter, SubjectOrder},
     sources::SourceState,
     subject::{Subject, SubjectSource},
@@ -186,7 +186,7 @@ fn status(source: Source, reading: &Reading, counts: &Arc<Counts>) -> SubjectCon
         Reading::NotConfigured => (SourceState::NotConfigured, None),
         Reading::NotAsked => (SourceState::Unknown, None),
         Reading::Answered => (SourceState::Available, None),
-        Reading::Failed(error) => (SourceState::Failing, Some(code_of(error))),
+        Reading::Failed(error) => (SourceState::Failing, Some(Error::Load(error.clone()).code())),
     };
     SubjectConnectionSource { source: source.into(), status, code, counts: Arc::clone(counts) }
 }

@@ -31,6 +31,7 @@ mod pushdown;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod write;
 
 pub use model::{Model, Related};
 pub use pushdown::Pushdown;

@@ -14,7 +14,7 @@ use reqwest::{
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::{Fault, SourceError};
+use super::{Fault, SourceError, write::Attempt};
 use crate::domain::Source;
 
 /// An upstream may close a connection after it was idle for 2 s (gunicorn's default); ours are given up before.
@@ -49,6 +49,7 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// A read.
     pub(super) fn get(url: Url, authorization: Option<HeaderValue>) -> Self {
         Self { method: Method::GET, url, authorization, body: None }
     }
@@ -78,16 +79,26 @@ impl UpstreamClient {
 
     /// Sends and reads the answer, all within the source's time limit, waiting for a free place included.
     pub(super) async fn send(&self, request: &Request) -> Result<Answer, SourceError> {
-        let sent = tokio::time::timeout(self.timeout, self.send_unbounded(request));
+        self.send_noting(request, &Attempt::default()).await
+    }
+
+    /// The same, and notes whether the server may have acted on it: from when sending begins, unless no connection was made.
+    /// A time limit that ends while one is being made counts as sent.
+    pub(super) async fn send_noting(&self, request: &Request, attempt: &Attempt) -> Result<Answer, SourceError> {
+        let sent = tokio::time::timeout(self.timeout, self.send_unbounded(request, attempt));
         sent.await.unwrap_or_else(|_| Err(self.error(Fault::Timeout)))
     }
 
-    async fn send_unbounded(&self, request: &Request) -> Result<Answer, SourceError> {
+    async fn send_unbounded(&self, request: &Request, attempt: &Attempt) -> Result<Answer, SourceError> {
         let closed = |_| self.error(Fault::Unreachable("the gateway is stopping"));
         let _permit = self.permits.acquire().await.map_err(closed)?;
         let is_read = request.method == Method::GET;
         let client = if is_read { &self.pooled } else { &self.fresh };
+        attempt.sent();
         let mut sent = self.execute(client, request).await;
+        if sent.as_ref().is_err_and(reqwest::Error::is_connect) {
+            attempt.not_executed();
+        }
         if is_read && sent.as_ref().is_err_and(was_closed_before_an_answer) {
             sent = self.execute(&self.fresh, request).await;
         }

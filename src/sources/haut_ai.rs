@@ -28,8 +28,10 @@ mod access;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod write;
 
 use access::Access;
+pub use write::MAX_BULK;
 
 /// Characters that are searched for; a longer text might not fit into a request line.
 const MAX_SEARCH: usize = 200;

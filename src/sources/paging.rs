@@ -22,7 +22,7 @@ pub struct Weighed<T> {
 }
 
 impl<T> Weighed<T> {
-    pub(super) fn new(record: T, json_bytes: usize) -> Self {
+    pub(crate) fn new(record: T, json_bytes: usize) -> Self {
         // The parsed record is larger than its JSON where that is short, and about as large where it is long.
         let bytes = size_of::<T>() + json_bytes;
         Self { record: Arc::new(record), bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }

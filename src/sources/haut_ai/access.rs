@@ -24,6 +24,7 @@ use crate::{
         CredentialId, Fault, SourceError, accept,
         client::{Answer, Request},
         wire::Text,
+        write::Attempt,
     },
 };
 
@@ -108,21 +109,35 @@ impl Access {
         told.ok_or_else(|| error(Fault::Invalid("the login names no company; set HAUT_AI_COMPANY_ID")))
     }
 
-    /// Sends a read. A 401 under a login means that the token has expired early: one new login, one more try.
+    /// Sends a read.
     pub(super) async fn send(&self, source: &HautAi, url: &Url) -> Result<Answer, SourceError> {
+        self.send_noting(source, Request::get(url.clone(), None), &Attempt::default()).await
+    }
+
+    /// Sends any request, and notes whether the server may have acted on it. A 401 under a login means that the token has
+    /// expired early and that nothing was done: one new login, one more try.
+    pub(super) async fn send_noting(
+        &self,
+        source: &HautAi,
+        mut request: Request,
+        attempt: &Attempt,
+    ) -> Result<Answer, SourceError> {
         let login = match self {
             Self::Token(token) => {
-                return source.client.send(&Request::get(url.clone(), Some(token.clone()))).await;
+                request.authorization = Some(token.clone());
+                return source.client.send_noting(&request, attempt).await;
             }
             Self::Login(login) => login,
         };
         let token = login.session(source, None).await?.authorization.clone();
-        let answer = source.client.send(&Request::get(url.clone(), Some(token.clone()))).await?;
+        request.authorization = Some(token.clone());
+        let answer = source.client.send_noting(&request, attempt).await?;
         if answer.status.as_u16() != 401 {
             return Ok(answer);
         }
-        let token = login.session(source, Some(&token)).await?.authorization.clone();
-        let answer = source.client.send(&Request::get(url.clone(), Some(token))).await?;
+        attempt.not_executed();
+        request.authorization = Some(login.session(source, Some(&token)).await?.authorization.clone());
+        let answer = source.client.send_noting(&request, attempt).await?;
         if answer.status.as_u16() == 401 {
             login.give_up().await;
         }
@@ -247,7 +262,7 @@ impl Login {
 fn pause(failure: &SourceError) -> Duration {
     match failure.fault {
         Fault::RateLimited { retry_after } => retry_after.unwrap_or(LOGIN_PAUSE).min(LONGEST_PAUSE),
-        Fault::Refused { .. } | Fault::Status(_) | Fault::Invalid(_) => LOGIN_PAUSE,
+        Fault::Refused { .. } | Fault::Conflict | Fault::Status(_) | Fault::Invalid(_) => LOGIN_PAUSE,
         Fault::Timeout | Fault::Unreachable(_) | Fault::Unready { .. } => Duration::ZERO,
     }
 }

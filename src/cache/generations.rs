@@ -1,0 +1,110 @@
+//! Reads after writes: which answers are from before a write.
+//!
+//! Every source has a generation, which goes up when a write was answered. A read notes the [`Moment`] at which it began;
+//! what it brings is kept, and others join it, only while no write has been answered since. What was kept before is swept
+//! out by the writer itself. Where nobody knows whether or when a write is carried out, what it may touch is not kept at
+//! all for a while.
+
+use std::{
+    sync::{PoisonError, RwLock, RwLockReadGuard},
+    time::{Duration, Instant},
+};
+
+use super::{Key, Touched};
+use crate::domain::Source;
+
+/// How far every source has been written, for all stores together.
+#[derive(Debug)]
+pub struct Generations {
+    sources: RwLock<BySource>,
+    /// How long after a write of unknown outcome what it may have touched is not kept.
+    wary_for: Duration,
+}
+
+#[derive(Debug, Default)]
+struct BySource {
+    haut_ai: Written,
+    brainstem: Written,
+}
+
+#[derive(Debug, Default)]
+struct Written {
+    generation: u64,
+    /// What writes of unknown outcome may still change, and until when that is to be expected.
+    suspected: Option<(Touched, Instant)>,
+}
+
+/// When a read began, as far as writes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    haut_ai: u64,
+    brainstem: u64,
+}
+
+impl Generations {
+    pub fn new(wary_for: Duration) -> Self {
+        Self { sources: RwLock::default(), wary_for }
+    }
+
+    /// The state of things, which holds still until this is dropped: no write is answered in between.
+    pub(super) fn now(&self) -> Now<'_> {
+        // Nothing can panic while it is held.
+        Now(self.sources.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A write was answered, or nobody will ever know: whatever is read so far is from before it.
+    pub(super) fn advance(&self, touched: &Touched, is_known: bool) {
+        let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
+        let written = match touched.source {
+            Source::HautAi => &mut sources.haut_ai,
+            Source::BrainStem => &mut sources.brainstem,
+        };
+        written.generation += 1;
+        if !is_known {
+            written.suspect(touched, self.wary_for);
+        }
+    }
+}
+
+impl Written {
+    /// One suspicion a source: an older one that still holds is extended with the new one.
+    fn suspect(&mut self, touched: &Touched, wary_for: Duration) {
+        let now = Instant::now();
+        let mut all = touched.clone();
+        if let Some((older, until)) = self.suspected.take()
+            && now < until
+        {
+            all.subjects.extend(older.subjects);
+        }
+        self.suspected = Some((all, now + wary_for));
+    }
+}
+
+/// The generations as they are while this is held.
+pub(super) struct Now<'a>(RwLockReadGuard<'a, BySource>);
+
+impl Now<'_> {
+    pub(super) fn moment(&self) -> Moment {
+        Moment { haut_ai: self.0.haut_ai.generation, brainstem: self.0.brainstem.generation }
+    }
+
+    /// Whether no write that can change this answer was answered since then.
+    pub(super) fn is_current(&self, key: &impl Key, began: Moment) -> bool {
+        key.written_by().is_none_or(|source| match source {
+            Source::HautAi => self.0.haut_ai.generation == began.haut_ai,
+            Source::BrainStem => self.0.brainstem.generation == began.brainstem,
+        })
+    }
+
+    /// Whether a write of unknown outcome may change this answer at any time.
+    pub(super) fn is_suspect(&self, key: &impl Key) -> bool {
+        key.written_by().is_some_and(|source| {
+            let written = match source {
+                Source::HautAi => &self.0.haut_ai,
+                Source::BrainStem => &self.0.brainstem,
+            };
+            let suspected = written.suspected.as_ref();
+            suspected.is_some_and(|(touched, until)| Instant::now() < *until && key.is_touched(touched))
+        })
+    }
+}

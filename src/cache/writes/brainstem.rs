@@ -1,0 +1,81 @@
+//! BrainSTEM's writes, and what they do to the caches.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{Halves, WriteError};
+use crate::{
+    cache::{Answer, CachedBrainStem, Touched},
+    domain::{
+        Id, Source, Subject, SubjectId,
+        write::{AnimalInput, Purpose},
+    },
+    sources::{
+        CredentialId, SourceError,
+        brainstem::BrainStem,
+        write::{Attempt, Written},
+    },
+};
+
+impl CachedBrainStem {
+    /// Makes a subject.
+    pub async fn create(&self, input: &AnimalInput, deadline: Instant) -> Result<Written<Subject>, WriteError> {
+        let attempt = Arc::new(Attempt::default());
+        let write = async {
+            let wrong = self.source.problems(input, Purpose::Create);
+            if wrong.is_empty() { self.source.create(input, &attempt).await } else { Ok(Written::Rejected(wrong)) }
+        };
+        let touched = Touched::new(Source::BrainStem, []);
+        self.halves().write(touched, deadline, Arc::clone(&attempt), write).await
+    }
+
+    /// Changes a subject. `None`: it is changed, and has to be read again to see how.
+    pub async fn update(
+        &self,
+        credential: CredentialId,
+        id: Id<Subject>,
+        input: &AnimalInput,
+        deadline: Instant,
+    ) -> Result<Written<Option<Subject>>, WriteError> {
+        let attempt = Arc::new(Attempt::default());
+        let write = async {
+            match self.check_update(credential, id, input).await? {
+                Written::Done(()) => self.source.update(id, input, &attempt).await,
+                refused => Ok(refused.map(|()| None)),
+            }
+        };
+        self.halves().write(touched(id), deadline, Arc::clone(&attempt), write).await
+    }
+
+    /// What can be told before sending; only a date of death or birth alone needs a look at the record.
+    async fn check_update(
+        &self,
+        credential: CredentialId,
+        id: Id<Subject>,
+        input: &AnimalInput,
+    ) -> Result<Written<()>, SourceError> {
+        let mut wrong = self.source.problems(input, Purpose::Update);
+        if wrong.is_empty() && BrainStem::needs_the_record(input) {
+            let answer = self.records(credential, &[id]).remove(&id).unwrap_or(Answer::Ready(Ok(None)));
+            let Some(now) = answer.get().await? else {
+                return Ok(Written::NotThere);
+            };
+            wrong = BrainStem::problems_with(input, &now);
+        }
+        Ok(if wrong.is_empty() { Written::Done(()) } else { Written::Rejected(wrong) })
+    }
+
+    /// Deletes a subject.
+    pub async fn delete(&self, id: Id<Subject>, deadline: Instant) -> Result<Written<()>, WriteError> {
+        let attempt = Arc::new(Attempt::default());
+        let write = self.source.delete(id, &attempt);
+        self.halves().write(touched(id), deadline, Arc::clone(&attempt), write).await
+    }
+
+    fn halves(&self) -> Halves<'_> {
+        Halves { records: &self.records, pages: &self.pages }
+    }
+}
+
+fn touched(id: Id<Subject>) -> Touched {
+    Touched::new(Source::BrainStem, [SubjectId::BrainStem(id)])
+}

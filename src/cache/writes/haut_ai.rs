@@ -1,0 +1,155 @@
+//! Haut.AI's writes, and what they do to the caches. Outside of what the gateway serves nothing is there, and nothing is
+//! sent.
+
+use std::{sync::Arc, time::Instant};
+
+use uuid::Uuid;
+
+use super::{Halves, WriteError};
+use crate::{
+    cache::{CachedHautAi, Touched},
+    domain::{
+        DatasetId, HautAiSubjectId, Sex, Source, Subject, SubjectId,
+        write::{Change, FieldError, FieldErrorCode, PersonInput, Purpose},
+    },
+    sources::{
+        CredentialId, SourceError,
+        haut_ai::HautAi,
+        write::{Attempt, Written},
+    },
+};
+
+impl CachedHautAi {
+    /// Makes a subject in a dataset.
+    pub async fn create(
+        &self,
+        credential: CredentialId,
+        dataset: DatasetId,
+        input: PersonInput,
+        deadline: Instant,
+    ) -> Result<Written<Subject>, WriteError> {
+        let attempt = Arc::new(Attempt::default());
+        let write = async {
+            match self.check(credential, dataset, input, Purpose::Create).await? {
+                Written::Done((input, by_sex)) => self.source().create(dataset, &input, by_sex, &attempt).await,
+                Written::NotThere => Ok(Written::NotThere),
+                Written::Rejected(wrong) => Ok(Written::Rejected(wrong)),
+            }
+        };
+        let touched = Touched::new(Source::HautAi, []);
+        self.halves().write(touched, deadline, Arc::clone(&attempt), write).await
+    }
+
+    /// Changes a subject. `None`: it is changed, and has to be read again to see how.
+    pub async fn update(
+        &self,
+        credential: CredentialId,
+        id: HautAiSubjectId,
+        input: PersonInput,
+        deadline: Instant,
+    ) -> Result<Written<Option<Subject>>, WriteError> {
+        let attempt = Arc::new(Attempt::default());
+        let write = async {
+            match self.check(credential, id.dataset_id(), input, Purpose::Update).await? {
+                Written::Done((input, by_sex)) => self.source().update(id, &input, by_sex, &attempt).await,
+                Written::NotThere => Ok(Written::NotThere),
+                Written::Rejected(wrong) => Ok(Written::Rejected(wrong)),
+            }
+        };
+        self.halves().write(touched([id]), deadline, Arc::clone(&attempt), write).await
+    }
+
+    /// The input with the sex as an id, and whether it was given in another way.
+    async fn check(
+        &self,
+        credential: CredentialId,
+        dataset: DatasetId,
+        mut input: PersonInput,
+        purpose: Purpose,
+    ) -> Result<Written<(PersonInput, bool)>, SourceError> {
+        if !self.source().covers(dataset).await? {
+            return Ok(Written::NotThere);
+        }
+        let mut wrong = HautAi::problems(&input, purpose);
+        let sex = std::mem::take(&mut input.sex);
+        let by_sex = !sex.is_left();
+        if wrong.is_empty() {
+            match sex {
+                Change::Leave => {}
+                Change::Clear => input.biological_sex = Change::Clear,
+                Change::To(sex) => match self.entry_of(credential, sex).await? {
+                    Some(entry) => input.biological_sex = Change::To(entry),
+                    None => wrong.push(no_such_sex()),
+                },
+            }
+        }
+        Ok(if wrong.is_empty() { Written::Done((input, by_sex)) } else { Written::Rejected(wrong) })
+    }
+
+    /// The first entry of the dictionary that means this sex.
+    async fn entry_of(
+        &self,
+        credential: CredentialId,
+        sex: Sex,
+    ) -> Result<Option<crate::domain::Id<crate::domain::BiologicalSex>>, SourceError> {
+        let dictionary = self.all_biological_sexes(credential).await?;
+        Ok(dictionary.iter().find(|entry| entry.sex() == sex).map(|entry| entry.id))
+    }
+
+    /// Deletes a subject.
+    pub async fn delete(&self, id: HautAiSubjectId, deadline: Instant) -> Result<Written<()>, WriteError> {
+        let attempt = Arc::new(Attempt::default());
+        let write = self.if_covered(id.dataset_id(), self.source().delete(id, &attempt));
+        self.halves().write(touched([id]), deadline, Arc::clone(&attempt), write).await
+    }
+
+    /// Deletes the files of a subject's images.
+    pub async fn clear_photos(&self, id: HautAiSubjectId, deadline: Instant) -> Result<Written<()>, WriteError> {
+        let attempt = Arc::new(Attempt::default());
+        let write = self.if_covered(id.dataset_id(), self.source().clear_photos(id, &attempt));
+        self.halves().write(touched([id]), deadline, Arc::clone(&attempt), write).await
+    }
+
+    /// Clears what is known about a subject beside its name and images.
+    pub async fn clear_metadata(&self, id: HautAiSubjectId, deadline: Instant) -> Result<Written<()>, WriteError> {
+        let attempt = Arc::new(Attempt::default());
+        let write = self.if_covered(id.dataset_id(), self.source().clear_metadata(id, &attempt));
+        self.halves().write(touched([id]), deadline, Arc::clone(&attempt), write).await
+    }
+
+    /// Deletes at most [`MAX_BULK`](crate::sources::haut_ai::MAX_BULK) subjects of one dataset; gives those that were
+    /// there.
+    pub async fn delete_many(
+        &self,
+        dataset: DatasetId,
+        subjects: &[Uuid],
+        deadline: Instant,
+    ) -> Result<Written<Vec<Uuid>>, WriteError> {
+        let attempt = Arc::new(Attempt::default());
+        let DatasetId { company, dataset: of } = dataset;
+        let ids = subjects.iter().map(|subject| HautAiSubjectId { company, dataset: of, subject: *subject });
+        let write = self.if_covered(dataset, self.source().delete_many(dataset, subjects, &attempt));
+        self.halves().write(touched(ids), deadline, Arc::clone(&attempt), write).await
+    }
+
+    async fn if_covered<T>(
+        &self,
+        dataset: DatasetId,
+        write: impl Future<Output = Result<Written<T>, SourceError>>,
+    ) -> Result<Written<T>, SourceError> {
+        if self.source().covers(dataset).await? { write.await } else { Ok(Written::NotThere) }
+    }
+
+    fn halves(&self) -> Halves<'_> {
+        Halves { records: &self.0.records, pages: &self.0.pages }
+    }
+}
+
+fn touched(ids: impl IntoIterator<Item = HautAiSubjectId>) -> Touched {
+    Touched::new(Source::HautAi, ids.into_iter().map(SubjectId::HautAi))
+}
+
+fn no_such_sex() -> FieldError {
+    let message = "Haut.AI's dictionary has no entry for this `sex`: expected one of those that `biologicalSexes` has.";
+    FieldError::of("sex", FieldErrorCode::NotSupported, message)
+}

@@ -1,0 +1,232 @@
+//! The end of a write, looked at from inside both halves.
+
+use std::{collections::HashSet, time::Duration};
+
+use futures::{FutureExt as _, executor::block_on};
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    cache::{Generations, ListKind},
+    domain::{
+        DatasetId, HautAiSubjectId, Id, NodeId, Subject, SubjectId,
+        subject::bare,
+        write::{FieldError, FieldErrorCode},
+    },
+    sources::{
+        CredentialId,
+        paging::{Page, Weighed},
+    },
+};
+
+const LONG: Duration = Duration::from_secs(3_600);
+
+struct Caches {
+    records: Arc<Store<RecordKey>>,
+    pages: Arc<Store<PageKey>>,
+}
+
+fn animal(number: u128) -> SubjectId {
+    SubjectId::BrainStem(Id::new(Uuid::from_u128(number)))
+}
+
+fn person(number: u128) -> SubjectId {
+    let [company, dataset, subject] = [1, 2, number].map(Uuid::from_u128);
+    SubjectId::HautAi(HautAiSubjectId { company, dataset, subject })
+}
+
+fn weighed(subject: SubjectId) -> Weighed<Subject> {
+    Weighed::new(bare(subject), 100)
+}
+
+impl Caches {
+    /// Two credentials, each with the same records and pages of both sources.
+    fn full() -> Self {
+        let generations = Arc::new(Generations::new(LONG));
+        let caches = Self {
+            records: Store::new(1 << 20, LONG, LONG, &generations),
+            pages: Store::new(1 << 20, LONG, LONG, &generations),
+        };
+        let began = caches.records.moment();
+        for credential in [credential("a"), credential("b")] {
+            for subject in [animal(1), animal(2), person(1), person(2)] {
+                caches.records.keep(began, (credential, NodeId::Subject(subject)), &weighed(subject));
+            }
+            for node in around() {
+                caches.records.keep(began, (credential, node), &Weighed::new((), 1));
+            }
+            for (list, name) in lists() {
+                let key = PageKey { credential, list, stretch: name.to_owned() };
+                let items = [animal(1), person(1)].map(|subject| Some(weighed(subject)));
+                let page = Page { start: 0, items: items.into(), total: Some(2), follows: Some(false) };
+                caches.pages.keep(began, key, &Weighed::new(page, 100));
+            }
+        }
+        caches
+    }
+
+    fn halves(&self) -> Halves<'_> {
+        Halves { records: &self.records, pages: &self.pages }
+    }
+
+    /// What is left, by whatever credential; both have the same.
+    fn left(&self) -> (HashSet<NodeId>, HashSet<String>) {
+        let records: Vec<NodeId> = self.records.kept.iter().map(|(key, _)| key.1).collect();
+        let pages: Vec<String> = self.pages.kept.iter().map(|(key, _)| key.stretch.clone()).collect();
+        let (nodes, lists): (HashSet<_>, HashSet<_>) =
+            (records.iter().copied().collect(), pages.iter().cloned().collect());
+        assert_eq!((records.len(), pages.len()), (2 * nodes.len(), 2 * lists.len()), "the same for both credentials");
+        (nodes, lists)
+    }
+}
+
+fn credential(secret: &str) -> CredentialId {
+    CredentialId::of(Source::BrainStem, &[secret])
+}
+
+fn around() -> [NodeId; 8] {
+    let id = Uuid::from_u128(9);
+    [
+        NodeId::Project(Id::new(id)),
+        NodeId::Procedure(Id::new(id)),
+        NodeId::SubjectLog(Id::new(id)),
+        NodeId::StateChange(Id::new(id)),
+        NodeId::Breeding(Id::new(id)),
+        NodeId::Cohort(Id::new(id)),
+        NodeId::Strain(Id::new(id)),
+        NodeId::Dataset(DatasetId { company: id, dataset: id }),
+    ]
+}
+
+fn lists() -> [(ListKind, &'static str); 4] {
+    [
+        (ListKind::of::<Subject>(), "animals"),
+        (ListKind::of::<crate::domain::Project>(), "projects"),
+        (ListKind::of::<crate::domain::Strain>(), "strains"),
+        (ListKind::Written(Source::HautAi), "people"),
+    ]
+}
+
+/// A write of one subject that ends so.
+fn write(
+    caches: &Caches,
+    subject: SubjectId,
+    end: impl FnOnce(&Attempt) -> Result<Written<()>, SourceError>,
+) -> Result<Written<()>, WriteError> {
+    let source = if matches!(subject, SubjectId::HautAi(_)) { Source::HautAi } else { Source::BrainStem };
+    let attempt = Arc::new(Attempt::default());
+    let executed = async {
+        attempt.sent();
+        end(&attempt)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let deadline = Instant::now() + LONG;
+    runtime.block_on(caches.halves().write(Touched::new(source, [subject]), deadline, Arc::clone(&attempt), executed))
+}
+
+#[test]
+fn what_is_erased_is_in_no_kept_copy() {
+    let caches = Caches::full();
+    let all = caches.left();
+    assert_eq!((all.0.len(), all.1.len()), (12, 4));
+    assert_eq!(write(&caches, animal(1), |_| Ok(Written::Done(()))), Ok(Written::Done(())));
+    let (records, pages) = caches.left();
+    let [.., strain, dataset] = around();
+    let expected = [animal(2), person(1), person(2)].map(NodeId::Subject).into_iter().chain([strain, dataset]);
+    assert_eq!(records, expected.collect());
+    assert_eq!(pages, HashSet::from(["strains".to_owned(), "people".to_owned()]));
+
+    write(&caches, person(1), |_| Ok(Written::NotThere)).unwrap();
+    let (records, pages) = caches.left();
+    assert!(!records.contains(&NodeId::Subject(person(1))) && records.contains(&NodeId::Subject(person(2))));
+    assert_eq!(pages, HashSet::from(["strains".to_owned()]));
+}
+
+#[test]
+fn what_was_not_carried_out_touches_nothing() {
+    let caches = Caches::full();
+    let all = caches.left();
+    let began = caches.records.moment();
+    let error = || SourceError { of: Source::BrainStem, fault: Fault::Timeout };
+    let rejected = || Written::Rejected(vec![FieldError::of("name", FieldErrorCode::Required, "")]);
+    let end = |attempt: &Attempt| {
+        attempt.not_executed();
+        Err(error())
+    };
+    assert_eq!(write(&caches, animal(1), end), Err(WriteError::Failed(error())));
+    let end = |attempt: &Attempt| {
+        attempt.not_executed();
+        Ok(rejected())
+    };
+    assert_eq!(write(&caches, animal(1), end), Ok(rejected()));
+    assert_eq!((caches.left(), caches.records.moment()), (all, began));
+}
+
+/// Whether the caches behave as after a write of which nobody knows.
+fn is_wary(caches: &Caches) -> bool {
+    let key = (credential("a"), NodeId::Subject(animal(1)));
+    let gone = caches.records.at_hand::<Subject>(&key).is_none();
+    caches.records.keep(caches.records.moment(), key, &weighed(animal(1)));
+    let other = (credential("a"), NodeId::Subject(animal(2)));
+    gone && caches.records.at_hand::<Subject>(&key).is_none() && caches.records.at_hand::<Subject>(&other).is_some()
+}
+
+#[test]
+fn an_error_after_sending_leaves_the_outcome_unknown() {
+    let caches = Caches::full();
+    assert!(!is_wary(&caches));
+    let error = SourceError { of: Source::BrainStem, fault: Fault::Timeout };
+    assert_eq!(write(&caches, animal(1), |_| Err(error.clone())), Err(WriteError::Unknown(error)));
+    assert!(is_wary(&caches));
+}
+
+#[tokio::test]
+async fn a_write_that_nobody_waits_for_any_longer_counts_as_one_of_which_nobody_knows() {
+    for is_sent in [true, false] {
+        let caches = Caches::full();
+        let attempt = Arc::new(Attempt::default());
+        let hanging = async {
+            if is_sent {
+                attempt.sent();
+            }
+            std::future::pending::<Result<Written<()>, SourceError>>().await
+        };
+        let touched = Touched::new(Source::BrainStem, [animal(1)]);
+        let mut write = caches.halves().write(touched, Instant::now() + LONG, Arc::clone(&attempt), hanging).boxed();
+        assert!((&mut write).now_or_never().is_none());
+        drop(write);
+        assert_eq!(is_wary(&caches), is_sent);
+    }
+}
+
+#[tokio::test]
+async fn at_the_deadline_it_depends_on_whether_it_was_sent() {
+    for is_sent in [true, false] {
+        let caches = Caches::full();
+        let attempt = Arc::new(Attempt::default());
+        let hanging = async {
+            if is_sent {
+                attempt.sent();
+            }
+            std::future::pending::<Result<Written<()>, SourceError>>().await
+        };
+        let touched = Touched::new(Source::BrainStem, [animal(1)]);
+        let deadline = Instant::now() + Duration::from_millis(20);
+        let outcome = caches.halves().write(touched, deadline, Arc::clone(&attempt), hanging).await;
+        match outcome {
+            Err(WriteError::Unknown(error)) => assert!(is_sent && error.fault == Fault::Timeout),
+            other => assert!(!is_sent && other == Err(WriteError::Late(Source::BrainStem))),
+        }
+        assert_eq!(is_wary(&caches), is_sent);
+    }
+}
+
+#[test]
+fn past_the_deadline_nothing_is_begun() {
+    let caches = Caches::full();
+    let attempt = Arc::new(Attempt::default());
+    let touched = Touched::new(Source::HautAi, []);
+    let never = async { panic!("it was begun") };
+    let outcome = block_on(caches.halves().write::<()>(touched, Instant::now(), attempt, never));
+    assert_eq!(outcome, Err(WriteError::Late(Source::HautAi)));
+}
