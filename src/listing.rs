@@ -217,7 +217,7 @@ impl<'a> Walk<'a> {
                     covered.push(*dataset);
                 }
             }
-            if covered.len() < 2 {
+            if covered.is_empty() {
                 return Ok(covered);
             }
             let mut all = source.dataset_ids(credential).await?;

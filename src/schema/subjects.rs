@@ -152,13 +152,13 @@ async fn filtered(
     let counts = Counts::of(filter);
     let sources = walked.readings.iter().map(|(source, reading)| status(*source, reading, &counts)).collect();
     // The walk may have come further than to the last record of its page.
-    let last = match slice.direction {
+    let furthest = match slice.direction {
         Direction::Forwards => walked.subjects.last(),
         Direction::Backwards => walked.subjects.first(),
     };
     let is_full = walked.subjects.len() as u64 == slice.size;
     let touches = |at: &SubjectPosition| at.touches(&walked.position, slice.direction == Direction::Forwards);
-    let is_short = !is_full && !last.is_some_and(|(cursor, _)| touches(cursor));
+    let is_short = !is_full && !furthest.is_some_and(|(cursor, _)| touches(cursor));
     let reached =
         (is_short && walked.has_more && walked.position != from).then(|| cursor::encode(list, &walked.position));
     let edge = |(position, subject)| Edge { cursor: cursor::encode(list, &position), node: Subject(subject) };

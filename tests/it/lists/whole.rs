@@ -137,7 +137,9 @@ impl Whole {
             let values = filter[*field].as_array();
             values.is_some_and(|values| values.iter().any(|value| value == "UNKNOWN" || value == "OTHER"))
         });
-        let has_empty = filter.as_object().is_some_and(|fields| fields.values().any(|value| *value == json!([])));
+        let has_empty =
+            |filter: &Value| filter.as_object().is_some_and(|fields| fields.values().any(|value| *value == json!([])));
+        let has_empty = has_empty(filter) || has_empty(&filter["name"]);
         let many = filter["name"]["in"].as_array().is_some_and(|names| names.len() > 10);
         let count = self.list(filter, &Value::Null).iter().filter(|record| record.source == source).count();
         if has_empty || (here && is_ordered) || (source == BRAINSTEM && !here && (open || many)) {
