@@ -91,12 +91,12 @@ impl Error {
 impl Told {
     fn of(error: &Error) -> Self {
         match error {
-            Error::BadUserInput(message) => Told::new(code::BAD_USER_INPUT, message.clone()),
+            Error::BadUserInput(message) => Self::new(code::BAD_USER_INPUT, message.clone()),
             Error::Load(LoadError::Source(error)) => tell(error),
-            Error::Load(LoadError::Deadline(source)) => Told {
+            Error::Load(LoadError::Deadline(source)) => Self {
                 source: Some(*source),
                 retryable: true,
-                ..Told::new(
+                ..Self::new(
                     code::DEADLINE_EXCEEDED,
                     format!("The time for this request was over before {} had answered.", source.title()),
                 )
@@ -106,15 +106,15 @@ impl Told {
                 let message = format!(
                     "{name} may or may not have carried out this change: look at what is there before you repeat it."
                 );
-                Told { source: Some(*source), ..Told::new(code::WRITE_OUTCOME_UNKNOWN, message) }
+                Self { source: Some(*source), ..Self::new(code::WRITE_OUTCOME_UNKNOWN, message) }
             }
             Error::ReadOnly(source) => {
                 let message = format!("{} is served here from a portal that is read only.", source.title());
-                Told { source: Some(*source), ..Told::new(code::FORBIDDEN, message) }
+                Self { source: Some(*source), ..Self::new(code::FORBIDDEN, message) }
             }
             Error::Load(LoadError::Unanswered) => {
                 tracing::error!("a loader left a key unanswered");
-                Told::new(code::INTERNAL, "The gateway failed.".to_owned())
+                Self::new(code::INTERNAL, "The gateway failed.".to_owned())
             }
             Error::Unreadable(source, count) => {
                 let records = if *count == 1 {
@@ -126,7 +126,7 @@ impl Told {
                     "{records} could not be read and left out: {} sent them without a usable id.",
                     source.title()
                 );
-                Told { source: Some(*source), ..Told::new(code::UPSTREAM_INVALID_RESPONSE, message) }
+                Self { source: Some(*source), ..Self::new(code::UPSTREAM_INVALID_RESPONSE, message) }
             }
         }
     }

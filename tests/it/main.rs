@@ -22,3 +22,4 @@ mod seeds;
 mod transport;
 mod util;
 mod walk;
+mod writes;
