@@ -13,6 +13,9 @@ fn refusal(body: &Value) -> Fault {
     Fault::new(FaultKind::Status(400, body.to_string(), Vec::new()))
 }
 
+/// A body, and the codes and fields that it comes to.
+type Case<'a> = (Value, &'a [(&'a str, &'a [&'a str])]);
+
 /// The fields of an answer and those of the input that they stand for.
 const OF_ANIMALS: &[(&str, &str)] = &[
     ("name", "name"),
@@ -77,7 +80,7 @@ async fn every_field_goes_by_its_own_name() {
 #[tokio::test]
 async fn every_shape_is_read() {
     let app = TestApp::new().await;
-    let cases: &[(Value, &[(&str, &[&str])])] = &[
+    let cases: &[Case<'_>] = &[
         (json!({"tags": {"1": ["This field may not be blank."]}}), &[("REQUIRED", &["tags", "1"])]),
         (json!({"extra_fields": {"a b": ["SECRET"]}}), &[("INVALID", &["metadata", "a b"])]),
         (
