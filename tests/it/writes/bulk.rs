@@ -184,7 +184,7 @@ async fn at_most_eight_at_once() {
 
 #[tokio::test]
 async fn past_the_deadline_one_error_stands_for_all_that_were_not_sent() {
-    let app = TestApp::builder().set("LIMITS_DEADLINE_MS", "200").build().await;
+    let app = TestApp::builder().set("LIMITS_DEADLINE_MS", "700").build().await;
     let [.., animals] = ids(&app, 0, 0, 20);
     app.brainstem().set_knobs(|knobs| knobs.faults.push(Fault::new(FaultKind::Hang)));
     let answer = delete(&app, &animals).await;

@@ -51,7 +51,7 @@ fn check(answer: &Answer, code: &str, retryable: bool, source: &str) {
 }
 
 fn hasty() -> Builder {
-    TestApp::builder().set("HAUT_AI_TIMEOUT_MS", "250").set("BRAINSTEM_TIMEOUT_MS", "250")
+    TestApp::builder().set("HAUT_AI_TIMEOUT_MS", "1000").set("BRAINSTEM_TIMEOUT_MS", "1000")
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn what_was_never_sent_is_certain() {
     check(&create_answer(&app, new_person(&json!({}))).await, "UPSTREAM_UNAVAILABLE", true, "HAUT_AI");
     // Without a login there is nothing to send it with.
     for (kind, code) in [(FaultKind::Hang, "UPSTREAM_TIMEOUT"), (status(503), "UPSTREAM_UNAVAILABLE")] {
-        let app = with_login().set("HAUT_AI_TIMEOUT_MS", "250").build().await;
+        let app = with_login().set("HAUT_AI_TIMEOUT_MS", "500").build().await;
         app.haut_ai().set_knobs(|knobs| knobs.faults.push(Fault::new(kind).on_path("/auth/")));
         check(&create_answer(&app, new_person(&json!({}))).await, code, true, "HAUT_AI");
         assert_eq!(writes(&app.haut_ai().take_log()).len(), 0);
@@ -129,7 +129,7 @@ async fn what_was_never_sent_is_certain() {
 
 #[tokio::test]
 async fn a_deadline_that_ends_while_a_write_is_on_its_way_leaves_it_unknown() {
-    let app = TestApp::builder().set("LIMITS_DEADLINE_MS", "200").build().await;
+    let app = TestApp::builder().set("LIMITS_DEADLINE_MS", "700").build().await;
     app.brainstem().set_knobs(|knobs| knobs.faults.push(Fault::new(FaultKind::Hang)));
     let query = "mutation($a: SubjectCreateInput!, $id: ID!) { \
         a: subjectCreate(input: $a) { userErrors { code } } b: subjectDelete(id: $id) { deletedId } }";
@@ -207,7 +207,7 @@ async fn a_second_sending_may_be_the_one_of_which_nobody_knows() {
 #[tokio::test]
 async fn reads_after_an_unknown_outcome_show_what_became_of_it() {
     // Both carry the write out, and nobody hears of it.
-    for kind in [FaultKind::Truncate, FaultKind::SlowBytes(Duration::from_millis(400))] {
+    for kind in [FaultKind::Truncate, FaultKind::SlowBytes(Duration::from_secs(2))] {
         let app = hasty().build().await;
         let id = animal_id(ANIMAL);
         let read = "query($id: ID!, $project: ID!) { node(id: $id) { ... on Subject { description } } \
