@@ -44,7 +44,7 @@ impl Mutation {
     ) -> Option<Result<SubjectPayload>> {
         Some(match input {
             SubjectCreateInput::HautAi(input) => create_person(ctx, input).await,
-            SubjectCreateInput::BrainStem(input) => create_animal(ctx, input).await,
+            SubjectCreateInput::BrainStem(input) => create_animal(ctx, *input).await,
         })
     }
 
@@ -59,7 +59,9 @@ impl Mutation {
     ) -> Option<Result<SubjectPayload>> {
         Some(match (subject_id(&id), input) {
             (Ok(SubjectId::HautAi(id)), SubjectUpdateInput::HautAi(input)) => update_person(ctx, id, input).await,
-            (Ok(SubjectId::BrainStem(id)), SubjectUpdateInput::BrainStem(input)) => update_animal(ctx, id, input).await,
+            (Ok(SubjectId::BrainStem(id)), SubjectUpdateInput::BrainStem(input)) => {
+                update_animal(ctx, id, *input).await
+            }
             (Ok(_), _) => Ok(refused("`id` is a subject of the other source: expected one of the input's source.")),
             (Err(wrong), _) => Ok(SubjectPayload::refused(vec![wrong])),
         })
@@ -264,13 +266,11 @@ fn writable_brainstem(request: &RequestContext) -> Result<Option<(&CachedBrainSt
 
 /// The subject that the argument `id` names.
 fn subject_id(id: &ID) -> std::result::Result<SubjectId, FieldError> {
-    match NodeId::decode(id) {
-        Ok(NodeId::Subject(id)) => Ok(id),
-        Ok(_) | Err(_) => {
-            let message = "`id` is not the id of a subject: expected the `id` of a subject that this gateway returned.";
-            Err(FieldError::of("id", FieldErrorCode::Invalid, message))
-        }
+    if let Ok(NodeId::Subject(id)) = NodeId::decode(id) {
+        return Ok(id);
     }
+    let message = "`id` is not the id of a subject: expected the `id` of a subject that this gateway returned.";
+    Err(FieldError::of("id", FieldErrorCode::Invalid, message))
 }
 
 fn not_there() -> FieldError {

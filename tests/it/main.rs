@@ -23,3 +23,4 @@ mod seeds;
 mod transport;
 mod util;
 mod walk;
+mod writes;

@@ -5,6 +5,9 @@ use subject_gateway::sandbox::{Collation, SUBJECT_WITH_130_PROCEDURES, Totals};
 
 use crate::util::{TestApp, to_path};
 
+/// Which records pass a filter.
+type Passes<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
+
 /// Walks a list and gives the sources' ids in the list's own order. `{field}` stands for the paging.
 async fn walk(app: &TestApp, query: &str, pointer: &str, size: usize, backwards: bool, about: &Value) -> Vec<String> {
     let paging = if backwards { "last: $size, before: $cursor" } else { "first: $size, after: $cursor" };
@@ -126,7 +129,6 @@ async fn procedures_pass_all_filters_that_are_given() {
     let (from, to) = (times[times.len() / 4], times[times.len() / 2]);
     let person = app.query("{ subjects(first: 1, filter: {sources: [HAUT_AI]}) { nodes { id } } }").await;
     let person = &person.data()["subjects"]["nodes"][0]["id"];
-    type Passes<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
     let cases: Vec<(Value, Passes<'_>)> = vec![
         (json!({"type": kind}), Box::new(|record| text(record, "type") == kind)),
         (json!({"type": []}), Box::new(|_| false)),
@@ -164,7 +166,6 @@ async fn projects_and_logs_are_filtered_by_brainstem() {
         |project: &Value| project["subjects"].as_array().unwrap().iter().any(|id| id == SUBJECT_WITH_130_PROCEDURES);
     let query = "query($filter: ProjectFilter) { projects(first: 100, filter: $filter, orderBy: {field: NAME, direction: DESC}) \
         { totalCount nodes { name sourceId } } }";
-    type Passes<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
     let cases: Vec<(Value, Passes<'_>)> = vec![
         (json!(null), Box::new(|_| true)),
         (json!({"subjectId": [subject]}), Box::new(holds)),
