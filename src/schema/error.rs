@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_graphql::ErrorExtensions as _;
 
+use super::context::Scope;
 use crate::{
     cache::writes::WriteError,
     domain::Source,
@@ -44,6 +45,8 @@ pub enum Error {
     LeftForLater(LoadError),
     /// A write was sent, and nobody knows whether it was carried out.
     OutcomeUnknown(Source),
+    /// The caller may not do this.
+    NotGranted(Scope),
     /// The source is configured in a way that takes no writes.
     ReadOnly(Source),
     /// So many records of a list could not be read and were left out.
@@ -107,6 +110,10 @@ impl Told {
                     "{name} may or may not have carried out this change: look at what is there before you repeat it."
                 );
                 Self { source: Some(*source), ..Self::new(code::WRITE_OUTCOME_UNKNOWN, message) }
+            }
+            Error::NotGranted(scope) => {
+                let message = format!("This needs the scope `{}`, which is not granted here.", scope.name());
+                Self::new(code::FORBIDDEN, message)
             }
             Error::ReadOnly(source) => {
                 let message = format!("{} is served here from a portal that is read only.", source.title());

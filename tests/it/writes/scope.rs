@@ -128,3 +128,27 @@ async fn portals_other_than_the_private_one_take_no_writes() {
         assert_eq!(asked(&app), 0);
     }
 }
+
+/// Where nobody vouches for the callers they may only read.
+#[tokio::test]
+async fn callers_from_anywhere_may_not_write() {
+    let app = TestApp::builder().set("GATEWAY_AUTH_NONE_ANYWHERE", "true").build().await;
+    let (animal, (person, _)) = (animal_id(ANIMAL), a_person(&app));
+    for answer in [
+        create_answer(&app, new_animal(&json!({}))).await,
+        update_answer(&app, &animal, json!({"brainStem": {"name": "x"}})).await,
+        by_id(&app, "subjectDelete", &animal).await,
+        by_id(&app, "subjectPhotosClear", &person).await,
+        by_id(&app, "subjectMetadataClear", &person).await,
+        app.query_with(
+            "mutation($ids: [ID!]!) { written: subjectsDelete(ids: $ids) { userErrors { code } } }",
+            json!({"ids": [animal]}),
+        )
+        .await,
+    ] {
+        assert_eq!(error_codes(&answer), ["FORBIDDEN"]);
+        assert_eq!(answer.0["data"], json!({"written": null}));
+    }
+    assert_eq!(asked(&app), 0);
+    app.query("{ subjects(first: 1) { nodes { id } } }").await.data();
+}
