@@ -143,7 +143,7 @@ impl<K: Key> Store<K> {
     pub fn new(max_bytes: u64, fresh: Duration, absent: Duration, generations: &Arc<Generations>) -> Arc<Self> {
         let kept = moka::sync::Cache::builder()
             .max_capacity(max_bytes)
-            .weigher(|_: &K, kept: &Kept| kept.bytes)
+            .weigher(|key: &K, kept: &Kept| kept.bytes.saturating_add(key.bytes()))
             // The newest is what the rest of a query asks for next; the default policy may not let it in.
             .eviction_policy(EvictionPolicy::lru())
             .expire_after(Lifetimes { fresh, absent })

@@ -24,7 +24,10 @@ use self::{
 };
 use crate::{
     cache::{CachedBrainStem, CachedHautAi, Sources, haut_ai::SubjectList},
-    domain::{DatasetId, Source, Subject, SubjectFilter, SubjectOrder, cursor::SubjectPosition},
+    domain::{
+        DatasetId, Source, Subject, SubjectFilter, SubjectOrder,
+        cursor::{Border, SubjectPosition},
+    },
     loaders::{Credentials, Deadline, LoadError},
     sources::{CredentialId, SourceError},
 };
@@ -79,8 +82,10 @@ impl<'a> Walk<'a> {
             SubjectPosition { haut_ai: people.border().clone(), brainstem: animals.border().clone(), record: None };
         let has_more = self.has_more(direction, page.len() >= count, &mut people, &mut animals).await;
         // Passing over what has ended is no progress: the caller's cursor stays as it is.
-        let has_moved = budget.load(Ordering::Relaxed) < self.sources.max_scan;
-        let position = if page.len() > 0 || has_moved { reached } else { position };
+        let has_moved = |side: &Side<'_, '_>, from: &Border| side.is_unfinished() && side.border() != from;
+        let has_moved = has_moved(&people, &position.haut_ai) || has_moved(&animals, &position.brainstem);
+        let has_examined = budget.load(Ordering::Relaxed) < self.sources.max_scan;
+        let position = if has_moved || has_examined { reached } else { position };
         page.finish(direction, position, has_more, [people, animals])
     }
 
@@ -94,22 +99,26 @@ impl<'a> Walk<'a> {
     ) -> Option<Source> {
         let Some(order) = self.order else {
             let (first, second) = in_turn(direction, people, animals);
-            first.advance(want, second.is_open()).await;
+            // A source that does not answer must leave the other one, which is read behind it, enough.
+            let deadline = if second.is_open() { self.deadline.all_but(2) } else { self.deadline };
+            first.advance(want, deadline).await;
             if first.is_open() {
                 return first.head().map(|_| first.source);
             }
-            second.advance(want, false).await;
+            second.advance(want, self.deadline).await;
             return second.head().map(|_| second.source);
         };
+        // Both are read at once. Where one does not answer, a page of the other may still have to be filled.
         let both_open = people.is_open() && animals.is_open();
-        join(people.advance(want, both_open), animals.advance(want, both_open)).await;
+        let deadline = if both_open { self.deadline.all_but(4) } else { self.deadline };
+        join(people.advance(want, deadline), animals.advance(want, deadline)).await;
         match (people.head(), animals.head()) {
-            (Some(person), Some(animal)) => Some(match (&person.subject, &animal.subject) {
-                // What can't be read has no place in the order: it is passed at once.
+            (Some(person), Some(animal)) => Some(match (person.rank(order), animal.rank(order)) {
+                // What has no place in the order is passed at once.
                 (None, _) => Source::HautAi,
                 (_, None) => Source::BrainStem,
                 (Some(person), Some(animal)) => {
-                    let person_first = order.compare(&order.rank(person), &order.rank(animal)).is_lt();
+                    let person_first = order.compare(&person, &animal).is_lt();
                     let forwards = direction == Direction::Forwards;
                     if person_first == forwards { Source::HautAi } else { Source::BrainStem }
                 }
@@ -127,7 +136,7 @@ impl<'a> Walk<'a> {
         people: &mut Side<'w, 'a>,
         animals: &mut Side<'w, 'a>,
     ) -> bool {
-        if people.has_failed() || animals.has_failed() {
+        if people.is_left_for_later() || animals.is_left_for_later() {
             return true;
         }
         if !is_full {
@@ -138,8 +147,8 @@ impl<'a> Walk<'a> {
             if side.has_more_for_certain() {
                 return true;
             }
-            side.advance(1, false).await;
-            if side.is_open() || side.has_failed() {
+            side.advance(1, self.deadline).await;
+            if side.is_open() || side.is_left_for_later() {
                 return true;
             }
         }

@@ -59,11 +59,12 @@ impl From<SourceError> for LoadError {
 pub struct Deadline(pub Instant);
 
 impl Deadline {
-    /// Half of the time that is left.
+    /// All but one of so many parts of the time that is left.
     #[must_use]
-    pub fn halved(self) -> Self {
+    pub fn all_but(self, part: u32) -> Self {
         let now = Instant::now();
-        Self(now + self.0.saturating_duration_since(now) / 2)
+        let left = self.0.saturating_duration_since(now);
+        Self(now + left.saturating_sub(left / part))
     }
 
     /// Waits for an answer of `source`, at most until the deadline.

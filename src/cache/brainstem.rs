@@ -14,7 +14,7 @@ use crate::{
     sources::{
         CredentialId, SourceError,
         brainstem::{BrainStem, ListQuery, Model, Related},
-        paging::{Page, Weighed, Window, whole, window},
+        paging::{Allowance, NotWhole, Page, Weighed, Window, whole, window},
     },
 };
 
@@ -109,8 +109,10 @@ impl CachedBrainStem {
         let fetch = async move {
             let (source, query) = (&source, &query);
             let page = |at, count| async move { Ok(Arc::new(source.page::<Subject>(query, at, count).await?.page)) };
-            let Some(mut whole) = whole(Source::BrainStem, limit, page).await? else {
-                return Ok(Some(too_many()));
+            let mut whole = match whole(Source::BrainStem, &Allowance::new(limit), page).await {
+                Ok(whole) => whole,
+                Err(NotWhole::TooMany) => return Ok(Some(too_many())),
+                Err(NotWhole::Failed(error)) => return Err(error),
             };
             whole.items.retain(|subject| rest.matches(&subject.record, subject.record.sex));
             Ok(Some(Gathered::sorted(whole.items, whole.unreadable, Vec::new(), order)))

@@ -38,7 +38,8 @@ impl Gathered {
         let mut ranked = Vec::with_capacity(subjects.len());
         for subject in subjects {
             if seen.insert(subject.record.id) {
-                bytes = bytes.saturating_add(subject.bytes);
+                let rank = size_of::<Rank>() + subject.record.name.len();
+                bytes = bytes.saturating_add(subject.bytes).saturating_add(u32::try_from(rank).unwrap_or(u32::MAX));
                 ranked.push((order.rank(&subject.record), subject.record));
             }
         }

@@ -20,7 +20,7 @@ use crate::{
     sources::{
         CredentialId, Fault, SourceError,
         haut_ai::{Detail, HautAi, SAME_AGAIN},
-        paging::{MAX_PAGE, Page, Weighed, Whole, Window, whole, window},
+        paging::{Allowance, MAX_PAGE, NotWhole, Page, Weighed, Whole, Window, whole, window},
     },
 };
 
@@ -132,21 +132,22 @@ impl CachedHautAi {
         let shared = Arc::clone(&self.0);
         let (datasets, search, rest) = (datasets.to_vec(), search.map(str::to_owned), rest.clone());
         let fetch = async move {
-            let read = datasets.iter().map(|dataset| shared.whole(*dataset, search.as_deref(), limit));
-            let read = try_join_all(read).await?;
+            let allowance = Allowance::new(limit);
+            let read = datasets.iter().map(|dataset| shared.whole(*dataset, search.as_deref(), &allowance));
+            let read = match try_join_all(read).await {
+                Ok(read) => read,
+                Err(NotWhole::TooMany) => return Ok(Some(too_many())),
+                Err(NotWhole::Failed(error)) => return Err(error),
+            };
             let (mut subjects, mut unreadable, mut passed_over) = (Vec::new(), 0, Vec::new());
             for whole in read {
                 match whole {
-                    Ok(Some(whole)) => {
+                    Ok(whole) => {
                         subjects.extend(whole.items);
                         unreadable += whole.unreadable;
                     }
-                    Ok(None) => return Ok(Some(too_many())),
                     Err(gone) => passed_over.push(gone),
                 }
-            }
-            if subjects.len() as u64 > limit {
-                return Ok(Some(too_many()));
             }
             let subjects = shared.passing(credential, subjects, &rest).await?;
             Ok(Some(Gathered::sorted(subjects, unreadable, passed_over, order)))
@@ -332,16 +333,16 @@ impl Shared {
         Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
     }
 
-    /// A whole dataset, not kept. `Ok(None)`: it is longer than `limit`. The inner error: Haut.AI does not know it.
+    /// A whole dataset, not kept. The inner error: Haut.AI does not know it.
     async fn whole(
         &self,
         dataset: DatasetId,
         search: Option<&str>,
-        limit: u64,
-    ) -> Result<Result<Option<Whole<Subject>>, SourceError>, SourceError> {
+        allowance: &Allowance,
+    ) -> Result<Result<Whole<Subject>, SourceError>, NotWhole> {
         let page = |at, count| async move { Ok(Arc::new(self.source.subjects(dataset, search, at, count).await?)) };
-        match whole(Source::HautAi, limit, page).await {
-            Err(gone) if gone.is_absence() => Ok(Err(gone)),
+        match whole(Source::HautAi, allowance, page).await {
+            Err(NotWhole::Failed(gone)) if gone.is_absence() => Ok(Err(gone)),
             read => read.map(Ok),
         }
     }

@@ -14,6 +14,11 @@ pub trait Key: Hash + Eq + Clone + Send + Sync + 'static {
 
     /// Whether a write changed the answer, or may have, whoever it was read for.
     fn is_touched(&self, by: &Touched) -> bool;
+
+    /// What the key takes beside its own size.
+    fn bytes(&self) -> u32 {
+        0
+    }
 }
 
 /// What a write changes, or may change.
@@ -78,6 +83,10 @@ impl Key for PageKey {
             ListKind::Written(source) => Some(source),
             ListKind::Steady => None,
         }
+    }
+
+    fn bytes(&self) -> u32 {
+        u32::try_from(self.stretch.len()).unwrap_or(u32::MAX)
     }
 
     /// A subject may enter or leave any list, and move all that stands behind it.

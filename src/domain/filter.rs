@@ -105,11 +105,10 @@ impl NameFilter {
     }
 
     pub fn matches(&self, name: &str) -> bool {
-        let folded = || name.to_lowercase();
         self.eq.as_ref().is_none_or(|wanted| name == wanted)
             && self.one_of.as_ref().is_none_or(|wanted| wanted.iter().any(|wanted| name == wanted))
-            && self.contains.as_ref().is_none_or(|wanted| folded().contains(&wanted.to_lowercase()))
-            && self.starts_with.as_ref().is_none_or(|wanted| folded().starts_with(&wanted.to_lowercase()))
+            && self.contains.as_ref().is_none_or(|wanted| folded(name).contains(&folded(wanted)))
+            && self.starts_with.as_ref().is_none_or(|wanted| folded(name).starts_with(&folded(wanted)))
     }
 }
 
@@ -120,11 +119,16 @@ impl DateRange {
     }
 }
 
+/// In lower case, letter by letter: a word's last letter is none other than that within a longer one.
+fn folded(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
 /// Every word must be in name, identifier or description, in upper or lower case.
 fn holds_words(subject: &Subject, search: &str) -> bool {
     let texts = [Some(&subject.name), subject.identifier.as_ref(), subject.description.as_ref()];
-    let texts: Vec<String> = texts.into_iter().flatten().map(|text| text.to_lowercase()).collect();
-    let search = search.to_lowercase();
+    let texts: Vec<String> = texts.into_iter().flatten().map(|text| folded(text)).collect();
+    let search = folded(search);
     search.split_whitespace().all(|word| texts.iter().any(|text| text.contains(word)))
 }
 
@@ -170,6 +174,12 @@ mod tests {
         check(&by_name(|name| name.starts_with = Some("mile".to_owned())), false);
         check(&by_name(|name| name.one_of = Some(vec!["x".to_owned(), "Émile the 2nd".to_owned()])), true);
         check(&by_name(|name| name.one_of = Some(Vec::new())), false);
+    }
+
+    #[test]
+    fn a_last_letter_is_found_within_a_longer_name() {
+        let filter = by_name(|name| name.starts_with = Some("ΟΔΟΣ".to_owned()));
+        assert!(filter.matches(&Subject { name: "ΟΔΟΣΑ".to_owned(), ..animal() }, None));
     }
 
     #[test]

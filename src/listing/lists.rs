@@ -1,6 +1,7 @@
 //! The lists that upstreams page: Haut.AI's datasets, and BrainSTEM's lists of any kind.
 
 use std::{
+    collections::BTreeMap,
     marker::PhantomData,
     sync::{Mutex, PoisonError},
 };
@@ -28,7 +29,7 @@ pub(super) struct Datasets<'a> {
     search: Option<String>,
     deadline: Deadline,
     /// Datasets that Haut.AI does not know: they must not bar the way to those behind them.
-    gone: Mutex<Vec<LoadError>>,
+    gone: Mutex<BTreeMap<usize, LoadError>>,
 }
 
 impl<'a> Datasets<'a> {
@@ -49,7 +50,7 @@ impl<'a> Datasets<'a> {
 
     /// Why datasets were passed over so far.
     pub(super) fn passed_over(&self) -> Vec<LoadError> {
-        self.gone.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }
 
@@ -66,7 +67,8 @@ impl Parts for Datasets<'_> {
         let window = self.source.window(self.credential, list, at, count);
         match self.deadline.bound(Source::HautAi, window).await {
             Err(LoadError::Source(error)) if error.is_absence() => {
-                self.gone.lock().unwrap_or_else(PoisonError::into_inner).push(LoadError::Source(error));
+                let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+                gone.insert(part, LoadError::Source(error));
                 Ok(Window::nothing_at(at))
             }
             window => window,

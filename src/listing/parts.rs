@@ -20,6 +20,16 @@ pub enum Direction {
     Backwards,
 }
 
+impl Direction {
+    #[must_use]
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Forwards => Self::Backwards,
+            Self::Backwards => Self::Forwards,
+        }
+    }
+}
+
 /// A list in parts.
 pub trait Parts: Sync {
     type Record: Send + Sync;
@@ -45,6 +55,11 @@ pub struct Item<T> {
 }
 
 impl<T> Item<T> {
+    /// Which part of the list it is in.
+    pub fn part(&self) -> u32 {
+        self.part
+    }
+
     pub fn before(&self) -> Border {
         Border::At { part: self.part, dataset: self.dataset, offset: self.offset }
     }
@@ -58,6 +73,8 @@ impl<T> Item<T> {
 pub struct Reader<L: Parts> {
     pub(super) list: L,
     direction: Direction,
+    /// Part and place where it began to read.
+    began: (usize, Option<u64>),
     part: usize,
     /// Where the next stretch of the part begins, or backwards, where it ends. `None`: the part's own end.
     at: Option<u64>,
@@ -85,10 +102,11 @@ impl<L: Parts> Reader<L> {
             }
         };
         let (part, at) = if part < parts { (part, at) } else { (parts, Some(0)) };
-        Self { list, direction, part, at, total: None, follows: None, ahead: VecDeque::new() }
+        Self { list, direction, began: (part, at), part, at, total: None, follows: None, ahead: VecDeque::new() }
     }
 
-    /// The next record of the direction; where it has to be asked for, `want` are asked for at once.
+    /// The next record of the direction; where it has to be asked for, `want` are asked for at once. Of [`MAX_PAGE`] at a
+    /// time fewer, so that the stretch ends where a page of that size does.
     pub async fn next(&mut self, want: u64) -> Result<Option<Item<L::Record>>, LoadError> {
         while self.ahead.is_empty() {
             let went_on = match self.direction {
@@ -105,6 +123,26 @@ impl<L: Parts> Reader<L> {
     /// How many records the part has that was read last, where the upstream counts them.
     pub fn total(&self) -> Option<u64> {
         self.total
+    }
+
+    /// How far the list was read; `None`: no further than where it began, or records that were read are still to be given.
+    pub fn border(&self) -> Option<Border> {
+        if !self.ahead.is_empty() || self.began == (self.part, self.at) {
+            return None;
+        }
+        // Backwards, the end of a part that was not found yet is the start of the next one.
+        let (part, at) = match self.at {
+            Some(at) if self.follows != Some(false) => (self.part, at),
+            _ => (self.part + 1, 0),
+        };
+        Some(match self.list.ids().get(part) {
+            Some(dataset) => Border::At {
+                part: u32::try_from(part).unwrap_or(u32::MAX),
+                dataset: *dataset,
+                offset: u32::try_from(at).unwrap_or(u32::MAX),
+            },
+            None => Border::End,
+        })
     }
 
     /// Whether a further record is known to be there without asking.
@@ -125,6 +163,7 @@ impl<L: Parts> Reader<L> {
             return Ok(false);
         }
         let at = self.at.unwrap_or(0);
+        let want = if want == MAX_PAGE { MAX_PAGE - at % MAX_PAGE } else { want };
         let window = self.list.window(self.part, at, want).await?;
         self.total = window.total;
         self.follows = Some(window.end > at && window.follows != Some(false));
@@ -144,6 +183,7 @@ impl<L: Parts> Reader<L> {
             (self.part, self.at) = (part, None);
             return Ok(true);
         }
+        let want = if want == MAX_PAGE && at % MAX_PAGE > 0 { at % MAX_PAGE } else { want };
         let start = at.saturating_sub(want);
         let window = self.list.window(self.part, start, at - start).await?;
         self.total = window.total;

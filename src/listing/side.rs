@@ -13,7 +13,7 @@ use super::{
 use crate::{
     cache::{CachedBrainStem, CachedHautAi},
     domain::{Source, Subject, cursor::Border},
-    loaders::LoadError,
+    loaders::{Deadline, LoadError},
     sources::{CredentialId, paging::MAX_PAGE},
 };
 
@@ -22,7 +22,7 @@ use crate::{
 pub enum Reading {
     /// The gateway runs without it.
     NotConfigured,
-    /// The page was full before.
+    /// This page did not need it.
     NotAsked,
     Answered,
     Failed(LoadError),
@@ -39,8 +39,9 @@ pub(super) struct Side<'w, 'a> {
     pub(super) source: Source,
     walk: &'w Walk<'a>,
     direction: Direction,
-    /// What of the source's list the walk has passed.
+    /// How far the walk has come in the source's list.
     border: Border,
+    is_first_page: bool,
     state: State<'a>,
     /// What is read; `None` before the first look.
     stream: Option<Stream<'a>>,
@@ -77,49 +78,50 @@ impl<'w, 'a> Side<'w, 'a> {
         budget: &'w AtomicU64,
     ) -> Self {
         let last = last_border(direction);
+        let is_first_page = *from == last_border(direction.opposite());
         let (state, border) = match access {
             _ if !walk.filter.concerns(source) => (State::Excluded, last),
             None => (State::NotConfigured, last),
             Some(_) if *from == last => (State::Ended, last),
             Some(access) => (State::Open(access), from.clone()),
         };
-        Self { source, walk, direction, border, state, stream: None, head: None, budget }
+        Self { source, walk, direction, border, is_first_page, state, stream: None, head: None, budget }
     }
 
     /// Looks for the next subject that passes, unless one is at hand. Where there is none, the side has ended or failed,
-    /// or the page may examine no more records. `other_follows`: the other side needs time, too.
-    pub(super) async fn advance(&mut self, want: u64, other_follows: bool) {
+    /// or the page may examine no more records.
+    pub(super) async fn advance(&mut self, want: u64, deadline: Deadline) {
         if let State::Open(access) = self.state
             && self.head.is_none()
-            && let Err(error) = self.look(access, want, other_follows).await
+            && let Err(error) = self.look(access, want, deadline).await
         {
             self.state = State::Failed(error);
+            // Datasets without a match count as passed, or a walk over many of them would always begin anew.
+            if let Some(border) = self.stream.as_ref().and_then(Stream::border) {
+                self.border = border;
+            }
         }
     }
 
-    async fn look(&mut self, access: Access<'a>, want: u64, other_follows: bool) -> Result<(), LoadError> {
+    async fn look(&mut self, access: Access<'a>, want: u64, deadline: Deadline) -> Result<(), LoadError> {
+        let from = (self.direction, &self.border);
         let stream = match &mut self.stream {
             Some(stream) => stream,
-            none => {
-                let deadline = self.walk.deadline;
-                // A source that does not answer must leave the other one enough to be read.
-                let deadline = if other_follows { deadline.halved() } else { deadline };
-                none.insert(Stream::open(self.walk, access, (self.direction, &self.border), deadline).await?)
-            }
+            none => none.insert(Stream::open(self.walk, access, from, deadline).await?),
         };
         // Where many records may not pass, a few at a time would be many requests.
         let want = if stream.is_exact() { want } else { MAX_PAGE };
-        loop {
-            let left = self.budget.load(Ordering::Relaxed);
-            if left == 0 {
-                return Ok(());
+        // Taken before the wait: both sides may draw on it at once.
+        while let Some(left) = draw(self.budget) {
+            let next = stream.next(want.min(left)).await;
+            if !matches!(next, Ok(Some(_))) {
+                self.budget.fetch_add(1, Ordering::Relaxed);
             }
-            let Some(step) = stream.next(want.min(left)).await? else {
+            let Some(step) = next? else {
                 self.state = State::Ended;
                 self.border = last_border(self.direction);
                 return Ok(());
             };
-            self.budget.fetch_sub(1, Ordering::Relaxed);
             let passes = match &step.subject {
                 Some(subject) => stream.passes(subject).await?,
                 None => true,
@@ -130,6 +132,7 @@ impl<'w, 'a> Side<'w, 'a> {
             }
             self.border = step.passed(self.direction);
         }
+        Ok(())
     }
 
     /// Takes the one at hand.
@@ -147,12 +150,18 @@ impl<'w, 'a> Side<'w, 'a> {
         &self.border
     }
 
+    /// Whether something is left, now or for later.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.is_open() || self.is_left_for_later()
+    }
+
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state, State::Open(_))
     }
 
-    pub(super) fn has_failed(&self) -> bool {
-        matches!(self.state, State::Failed(_))
+    /// Whether it failed in a way that may pass. A list that is too long to be sorted stays so.
+    pub(super) fn is_left_for_later(&self) -> bool {
+        matches!(&self.state, State::Failed(error) if !matches!(error, LoadError::TooMany(..)))
     }
 
     /// Whether a further subject is known to be there without asking.
@@ -161,9 +170,13 @@ impl<'w, 'a> Side<'w, 'a> {
         self.head.is_some() || (self.is_open() && self.stream.as_ref().is_some_and(certain))
     }
 
-    /// What the list is known to lack: records that could not be read, and datasets that are gone.
+    /// What the list is known to lack, records that could not be read and datasets that are gone: of a list that was
+    /// gathered told once, with its first page.
     pub(super) fn lacks(&self) -> (u64, Vec<LoadError>) {
-        self.stream.as_ref().map(Stream::lacks).unwrap_or_default()
+        match &self.stream {
+            Some(Stream::Sorted(_)) if !self.is_first_page => (0, Vec::new()),
+            stream => stream.as_ref().map(Stream::lacks).unwrap_or_default(),
+        }
     }
 
     /// How the source fared; `None`: the filter excludes it.
@@ -176,6 +189,11 @@ impl<'w, 'a> Side<'w, 'a> {
             State::Open(_) | State::Ended => Reading::Answered,
         })
     }
+}
+
+/// Draws one record of what may be examined; gives how many there were. `None`: none.
+fn draw(budget: &AtomicU64) -> Option<u64> {
+    budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).ok()
 }
 
 /// Where a side has nothing left.

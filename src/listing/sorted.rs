@@ -52,7 +52,7 @@ impl Sorted {
         };
         let (rank, subject) = self.subjects().get(index)?;
         let (before, behind) = (Border::Before(rank.clone()), Border::Behind(rank.clone()));
-        let step = Step { subject: Some(Arc::clone(subject)), before, behind };
+        let step = Step { subject: Some(Arc::clone(subject)), is_misplaced: false, before, behind };
         self.at = if self.direction == Direction::Forwards { index + 1 } else { index };
         Some(step)
     }

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use super::{
     Walk,
     lists::{Datasets, Queries},
-    parts::{Direction, Reader},
+    parts::{Direction, Item, Reader},
     side::Access,
     sorted::Sorted,
 };
 use crate::{
     cache::{CachedBrainStem, CachedHautAi},
-    domain::{Source, Subject, SubjectFilter, SubjectOrder, cursor::Border, order::OrderField},
+    domain::{
+        Source, Subject, SubjectFilter, SubjectOrder,
+        cursor::Border,
+        order::{OrderField, Rank},
+    },
     loaders::{Deadline, LoadError},
     sources::{CredentialId, brainstem::ListQuery},
 };
@@ -19,11 +23,19 @@ use crate::{
 /// A subject of a source's list, or the place of one that could not be read.
 pub(super) struct Step {
     pub(super) subject: Option<Arc<Subject>>,
+    /// The server has it among those with a value, and its value can't be read here.
+    pub(super) is_misplaced: bool,
     pub(super) before: Border,
     pub(super) behind: Border,
 }
 
 impl Step {
+    /// Its place in an order. `None`: it has none.
+    pub(super) fn rank(&self, order: SubjectOrder) -> Option<Rank> {
+        let subject = self.subject.as_ref().filter(|_| !self.is_misplaced)?;
+        Some(order.rank(subject))
+    }
+
     /// The border that a walk has come to when it has passed this.
     pub(super) fn passed(&self, direction: Direction) -> Border {
         match direction {
@@ -33,10 +45,24 @@ impl Step {
     }
 }
 
+impl From<Item<Subject>> for Step {
+    fn from(item: Item<Subject>) -> Self {
+        Self { before: item.before(), behind: item.behind(), subject: item.record, is_misplaced: false }
+    }
+}
+
 /// What a source is asked, and what is left to do here.
 pub(super) enum Stream<'a> {
-    People { reader: Reader<Datasets<'a>>, rest: SubjectFilter },
-    Animals { reader: Reader<Queries<'a, Subject>>, rest: SubjectFilter },
+    People {
+        reader: Reader<Datasets<'a>>,
+        rest: SubjectFilter,
+    },
+    Animals {
+        reader: Reader<Queries<'a, Subject>>,
+        rest: SubjectFilter,
+        /// Its first part holds those with a birth date.
+        has_dated_part: bool,
+    },
     Sorted(Sorted),
 }
 
@@ -89,18 +115,27 @@ impl<'a> Stream<'a> {
         }
         let query = ListQuery { include: walk.include.clone(), ..query };
         let queries = in_order(query, walk.order);
+        let has_dated_part = queries.len() > 1;
         let reader = Reader::new(Queries::new(source, credential, queries, deadline), direction, from);
-        Ok(Self::Animals { reader, rest })
+        Ok(Self::Animals { reader, rest, has_dated_part })
     }
 
     /// The next subject of the direction; where it has to be asked for, up to `want` are asked for at once.
     pub(super) async fn next(&mut self, want: u64) -> Result<Option<Step>, LoadError> {
         let item = match self {
             Self::People { reader, .. } => reader.next(want).await?,
-            Self::Animals { reader, .. } => reader.next(want).await?,
+            Self::Animals { reader, has_dated_part, .. } => {
+                let item = reader.next(want).await?;
+                return Ok(item.map(|item| {
+                    let in_dated_part = *has_dated_part && item.part() == 0;
+                    let undated = |subject: &Arc<Subject>| subject.birth_date.value.is_none();
+                    let is_misplaced = in_dated_part && item.record.as_ref().is_some_and(undated);
+                    Step { is_misplaced, ..Step::from(item) }
+                }));
+            }
             Self::Sorted(sorted) => return Ok(sorted.next()),
         };
-        Ok(item.map(|item| Step { before: item.before(), behind: item.behind(), subject: item.record }))
+        Ok(item.map(Step::from))
     }
 
     /// Whether a subject passes what the source could not filter. A sorted list holds no others.
@@ -120,6 +155,15 @@ impl<'a> Stream<'a> {
         match self {
             Self::People { rest, .. } | Self::Animals { rest, .. } => *rest == SubjectFilter::default(),
             Self::Sorted(_) => true,
+        }
+    }
+
+    /// How far the list was read; `None`: not known, or not all of it was given.
+    pub(super) fn border(&self) -> Option<Border> {
+        match self {
+            Self::People { reader, .. } => reader.border(),
+            Self::Animals { reader, .. } => reader.border(),
+            Self::Sorted(_) => None,
         }
     }
 

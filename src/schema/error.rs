@@ -49,6 +49,8 @@ pub enum Error {
     NotGranted(Scope),
     /// The source is configured in a way that takes no writes.
     ReadOnly(Source),
+    /// A dataset is not there: its subjects are left out.
+    PassedOver(LoadError),
     /// So many records of a list could not be read and were left out.
     Unreadable(Source, u64),
 }
@@ -104,6 +106,10 @@ impl Told {
                 let retry_after = told.retry_after.or(told.retryable.then_some(COME_BACK_AFTER));
                 Self { retry_after, ..told }
             }
+            Error::PassedOver(error) => {
+                let message = "Haut.AI has not one of the datasets that are served here: its subjects are left out.";
+                Self { message: message.to_owned(), ..tell_load(error) }
+            }
             Error::OutcomeUnknown(source) => {
                 let name = source.title();
                 let message = format!(
@@ -120,13 +126,9 @@ impl Told {
                 Self { source: Some(*source), ..Self::new(code::FORBIDDEN, message) }
             }
             Error::Unreadable(source, count) => {
-                let records = if *count == 1 {
-                    "1 record of this page".to_owned()
-                } else {
-                    format!("{count} records of this page")
-                };
+                let records = if *count == 1 { "1 record".to_owned() } else { format!("{count} records") };
                 let message = format!(
-                    "{records} could not be read and left out: {} sent them without a usable id.",
+                    "{records} of this list could not be read and left out: {} sent them without a usable id.",
                     source.title()
                 );
                 Self { source: Some(*source), ..Self::new(code::UPSTREAM_INVALID_RESPONSE, message) }
@@ -173,8 +175,9 @@ fn tell_load(error: &LoadError) -> Told {
             ..Told::new(
                 code::RESULT_TOO_LARGE,
                 format!(
-                    "{} has more than {limit} subjects to read before the list can be sorted: narrow it with `filter`, or leave \
-                     `orderBy` out.",
+                    "{} has more than {limit} subjects to read before the list can be sorted: narrow it with a `filter` that \
+                     {} applies itself, or leave `orderBy` out.",
+                    source.title(),
                     source.title()
                 ),
             )

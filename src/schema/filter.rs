@@ -104,11 +104,11 @@ pub struct SubjectOrder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::order::OrderField")]
 pub enum SubjectOrderField {
-    /// By name, as Unicode's root collation (CLDR) sorts: case and accents count last. All subjects that pass the filter are
-    /// read for it, so a source with more than the gateway's limit of them (10,000 unless configured otherwise) is
-    /// `RESULT_TOO_LARGE`: filter then.
+    /// By name, as Unicode's root collation (CLDR) sorts: case and accents count last. All subjects that a
+    /// source finds for the filter are read for it, so a source with more than the gateway's limit of them (10,000 unless
+    /// configured otherwise) is `RESULT_TOO_LARGE`: filter then by what the source applies itself.
     Name,
-    /// By day of birth. All people who pass the filter are read for it, within the same limit.
+    /// By day of birth. All people whom Haut.AI finds for the filter are read for it, within the same limit.
     BirthDate,
     /// By the time when the record was made. BrainSTEM tells none: animals come last. All people who pass the filter are read
     /// for it, within the same limit.

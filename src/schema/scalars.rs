@@ -1,10 +1,13 @@
 //! Custom scalars, each with the specification that defines it. What stands above the `impl` is the schema's description.
 
 use async_graphql::{InputValueResult, Scalar, ScalarType, Value};
-use jiff::{Timestamp, civil};
+use jiff::{Timestamp, civil, tz::TimeZone};
 
 use super::error::{Error, Result};
 use crate::domain::dated::{parse_date, parse_date_time};
+
+/// The first year of the sources, which are written in Python.
+const FIRST_YEAR: i16 = 1;
 
 /// A day without a time or a zone, as `YYYY-MM-DD`.
 #[derive(Clone, Debug)]
@@ -37,8 +40,8 @@ impl Date {
     /// The day; an error names the argument.
     pub(super) fn given_as(&self, argument: &str) -> Result<civil::Date> {
         match self {
-            Self::Day(day) => Ok(*day),
-            Self::Unreadable => Err(Error::BadUserInput(format!(
+            Self::Day(day) if day.year() >= FIRST_YEAR => Ok(*day),
+            _ => Err(Error::BadUserInput(format!(
                 "`{argument}` is not a date: expected YYYY-MM-DD, such as \"2024-02-29\"."
             ))),
         }
@@ -75,8 +78,8 @@ impl DateTime {
     /// The instant; an error names the argument.
     pub(super) fn given_as(&self, argument: &str) -> Result<Timestamp> {
         match self {
-            Self::Instant(instant) => Ok(*instant),
-            Self::Unreadable => Err(Error::BadUserInput(format!(
+            Self::Instant(instant) if instant.to_zoned(TimeZone::UTC).year() >= FIRST_YEAR => Ok(*instant),
+            _ => Err(Error::BadUserInput(format!(
                 "`{argument}` is not a date-time: expected RFC 3339 with an offset, such as \"2024-02-29T12:00:00Z\"."
             ))),
         }

@@ -74,7 +74,7 @@ pub struct SubjectConnectionSource {
     /// Which source.
     source: SubjectSource,
     /// `AVAILABLE`: its subjects are on the page, as far as they belong there. `FAILING`: they are left for later; `errors` says
-    /// why. `UNKNOWN`: the page was full without it.
+    /// why. `UNKNOWN`: this page did not need it.
     status: SourceState,
     /// How it failed: a code as in `errors[].extensions.code`.
     code: Option<&'static str>,
@@ -115,7 +115,7 @@ impl Counts {
         let count = || async {
             let mut walk = request.walk(self.filter.clone(), None, Vec::new());
             // Counted beside the page: what is behind the page needs time, too.
-            walk.deadline = walk.deadline.halved();
+            walk.deadline = walk.deadline.all_but(2);
             walk.counts().await
         };
         self.counted.get_or_init(count).await
@@ -189,7 +189,7 @@ fn report(ctx: &Context<'_>, walked: &Walked) {
         }
     }
     for error in &walked.passed_over {
-        add_error(ctx, error.clone().into());
+        add_error(ctx, Error::PassedOver(error.clone()));
     }
     for (source, count) in &walked.unreadable {
         add_error(ctx, Error::Unreadable(*source, *count));
@@ -234,11 +234,10 @@ pub(super) async fn of_project(
     }
     let mut filter = filter.unwrap_or_default().read()?;
     let projects = filter.projects.get_or_insert_with(|| vec![project.id]);
-    // Subjects of this project and of one of those that the filter names: only where this is one of those is that a list
-    // which BrainSTEM filters by itself.
+    // Of this project and of one of those that the filter names: BrainSTEM can do that only where this is one of those.
     if projects.contains(&project.id) {
         *projects = vec![project.id];
-    } else {
+    } else if !projects.is_empty() {
         return Err(Error::BadUserInput(
             "`filter.projectId` names other projects: expected none here, where the project is given.".to_owned(),
         ));

@@ -2,7 +2,10 @@
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -181,6 +184,35 @@ pub struct Whole<T> {
     follows: bool,
 }
 
+/// Why a list is not there as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotWhole {
+    /// There are more records than were to be read.
+    TooMany,
+    Failed(SourceError),
+}
+
+impl From<SourceError> for NotWhole {
+    fn from(error: SourceError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// How many records may still be read, for one list or for several that are read side by side.
+#[derive(Debug)]
+pub struct Allowance(AtomicU64);
+
+impl Allowance {
+    pub fn new(records: u64) -> Self {
+        Self(AtomicU64::new(records))
+    }
+
+    fn take(&self, records: u64) -> Result<(), NotWhole> {
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(records));
+        taken.map(drop).map_err(|_| NotWhole::TooMany)
+    }
+}
+
 impl<T> Whole<T> {
     fn take(&mut self, window: Window<T>) {
         self.follows = window.end > self.end && window.follows != Some(false);
@@ -191,19 +223,17 @@ impl<T> Whole<T> {
 }
 
 /// Reads a whole list, [`MAX_PAGE`] records a page, the pages side by side where the server tells how many there are.
-/// `None`: it has more than `limit` records.
-pub async fn whole<T, F, Fetched>(source: Source, limit: u64, fetch: F) -> Result<Option<Whole<T>>, SourceError>
+pub async fn whole<T, F, Fetched>(source: Source, allowance: &Allowance, fetch: F) -> Result<Whole<T>, NotWhole>
 where
     F: Fn(u64, u64) -> Fetched,
     Fetched: Future<Output = Result<Arc<Page<T>>, SourceError>>,
 {
     let mut whole = Whole { items: Vec::new(), unreadable: 0, end: 0, follows: false };
     let first = window(source, 0, MAX_PAGE, &fetch).await?;
-    let total = first.total.unwrap_or(0);
+    let total = first.total.unwrap_or(0).max(first.end);
     whole.take(first);
-    if total > limit {
-        return Ok(None);
-    }
+    // All of it before the next request: where it is too much, nothing more is read.
+    allowance.take(total)?;
     if whole.follows {
         let starts = (0..).map(|page| whole.end + page * MAX_PAGE).take_while(|start| *start < total);
         let pages: Vec<_> = starts.map(|start| window(source, start, MAX_PAGE, &fetch)).collect();
@@ -213,11 +243,13 @@ where
         }
     }
     // Where the server does not count, or the list has grown meanwhile, only the next page tells.
-    while whole.follows && whole.end <= limit {
-        let left = (limit + 1).saturating_sub(whole.end);
-        whole.take(window(source, whole.end, left.min(MAX_PAGE), &fetch).await?);
+    let mut allowed = total;
+    while whole.follows {
+        whole.take(window(source, whole.end, MAX_PAGE, &fetch).await?);
+        allowance.take(whole.end.saturating_sub(allowed))?;
+        allowed = allowed.max(whole.end);
     }
-    Ok((whole.end <= limit).then_some(whole))
+    Ok(whole)
 }
 
 #[cfg(test)]
@@ -269,10 +301,12 @@ mod tests {
     proptest! {
         #[test]
         fn a_whole_list_is_all_of_it_or_too_long(total in 0..700u64, cap in 1..=100u64, limit in 1..700u64, tells in any::<bool>()) {
-            let read = whole(Source::HautAi, limit, |at, count| async move { Ok(by_number(total, cap, tells, at, count)) });
-            let whole = futures::executor::block_on(read).unwrap();
-            let got = whole.map(|whole| whole.items.iter().map(|item| *item.record).collect::<Vec<_>>());
-            prop_assert_eq!(got, (total <= limit).then(|| (0..total).collect()));
+            let allowance = Allowance::new(limit);
+            let page = |at, count| async move { Ok(by_number(total, cap, tells, at, count)) };
+            let read = futures::executor::block_on(whole(Source::HautAi, &allowance, page));
+            let got = read.map(|whole| whole.items.iter().map(|item| *item.record).collect::<Vec<_>>());
+            let expected = if total <= limit { Ok((0..total).collect()) } else { Err(NotWhole::TooMany) };
+            prop_assert_eq!(got, expected);
         }
     }
 

@@ -5,6 +5,7 @@ mod ask;
 mod bad_input;
 mod changing;
 mod data;
+mod edges;
 mod failing;
 mod filters;
 mod limits;

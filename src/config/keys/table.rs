@@ -213,7 +213,7 @@ pub static KEYS: &[Key] = &[
     value(
         Section::Limits,
         "max_scan",
-        Kind::Count { min: 1, max: 1_000_000, unit: "records" },
+        Kind::Count { min: 10, max: 1_000_000, unit: "records" },
         "1000",
         "Records that one page of a list may examine where the gateway itself filters; then the page ends early.",
     ),

@@ -73,7 +73,7 @@ pub struct ProcedureOrder {
 pub enum ProcedureOrderField {
     /// By the time when they were done.
     DateTime,
-    /// By type, as BrainSTEM sorts texts.
+    /// By type, which every procedure has, as BrainSTEM sorts texts.
     Type,
 }
 

@@ -36,7 +36,7 @@ impl Pushdown {
         ListQuery { filters: self.filters, ..ListQuery::default() }
     }
 
-    /// Takes a filter over where it fits. An empty value would say nothing, or something else than meant.
+    /// Takes a filter over where it fits. An empty list stays: without a parameter the server would let everything pass.
     fn take<T>(&mut self, filter: &mut Option<T>, parameters: impl Fn(&T) -> Vec<(&'static str, String)>) {
         let Some(value) = filter else { return };
         let parameters = parameters(value);
