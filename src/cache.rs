@@ -162,6 +162,7 @@ impl<K: Key> Store<K> {
         self.at_hand_now(&self.generations.now(), key)
     }
 
+    #[expect(clippy::option_option, reason = "the inner one says that it is not there")]
     fn at_hand_now<V: Send + Sync + 'static>(&self, now: &Now<'_>, key: &K) -> Option<Option<Arc<V>>> {
         if now.is_suspect(key) {
             return None;

@@ -57,7 +57,8 @@ pub struct Gateway {
     pub listen: SocketAddr,
     /// `GATEWAY_AUTH`, default `none`.
     pub auth: Auth,
-    /// `GATEWAY_AUTH_NONE_ANYWHERE`, default false: may listen beyond loopback without asking callers who they are.
+    /// `GATEWAY_AUTH_NONE_ANYWHERE`, default false: may listen beyond loopback without asking callers who they are; they may only
+    /// read then.
     pub auth_none_anywhere: bool,
     /// `GATEWAY_ALLOWED_HOSTS`, comma-separated: `Host` names beside localhost and loopback addresses; lower case,
     /// addresses without brackets.

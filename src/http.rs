@@ -38,7 +38,7 @@ use self::{
 use crate::{
     cache::Sources,
     config::{Auth, Config, CorsOrigins},
-    schema::{self, GatewaySchema},
+    schema::{self, GatewaySchema, Scope},
 };
 
 /// The smallest answer that is compressed: below it nothing is gained over one packet.
@@ -55,6 +55,8 @@ pub(crate) struct Service {
     /// The SDL; `None` when introspection is off.
     sdl: Option<String>,
     cors_origins: CorsOrigins,
+    /// What callers may do beside reading.
+    granted: &'static [Scope],
     /// `None`: callers show who they are, and any `Host` will do.
     allowed_hosts: Option<Arc<[String]>>,
 }
@@ -71,6 +73,8 @@ impl Service {
             playground: gateway.playground,
             sdl: gateway.introspection.then(|| schema::sdl(false)),
             cors_origins: gateway.cors_origins.clone(),
+            // Whoever can reach such a gateway is nobody's to vouch for.
+            granted: if gateway.auth_none_anywhere { &[] } else { Scope::ALL },
             allowed_hosts: match gateway.auth {
                 Auth::None => Some(gateway.allowed_hosts.clone().into()),
             },

@@ -60,6 +60,7 @@ pub struct Deadline(pub Instant);
 
 impl Deadline {
     /// Half of the time that is left.
+    #[must_use]
     pub fn halved(self) -> Self {
         let now = Instant::now();
         Self(now + self.0.saturating_duration_since(now) / 2)

@@ -26,7 +26,7 @@ pub mod subject;
 pub mod subjects;
 pub mod taxonomy;
 
-pub use context::RequestContext;
+pub use context::{RequestContext, Scope};
 pub use error::code;
 pub use mutation::Mutation;
 pub use query::Query;

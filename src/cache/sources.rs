@@ -82,7 +82,7 @@ impl Sources {
                 None => None,
             }
         };
-        let (haut_ai, brainstem) = future::join(haut_ai, brainstem).await;
+        let (haut_ai, brainstem) = Box::pin(future::join(haut_ai, brainstem)).await;
         haut_ai.into_iter().chain(brainstem).collect()
     }
 }

@@ -53,6 +53,9 @@ impl Halves<'_> {
         watch.is_known = matches!(outcome, Ok(Ok(_)));
         // Before the answer: it sweeps.
         drop(watch);
+        if let Ok(Err(error)) = &outcome {
+            tracing::warn!(source = source.code(), fault = %error.fault, may_be_executed, "a write failed");
+        }
         match outcome {
             Ok(Ok(written)) => Ok(written),
             Ok(Err(error)) if may_be_executed => Err(WriteError::Unknown(error)),

@@ -54,7 +54,7 @@ fn gateway(reader: &mut Reader) -> Gateway {
     if !gateway.listen.ip().is_loopback() && !gateway.auth_none_anywhere {
         reader.fault_at(
             key("gateway.listen"),
-            "with GATEWAY_AUTH=none the gateway listens on loopback only, because whoever reaches it may read; \
+            "with GATEWAY_AUTH=none the gateway listens on loopback only, because whoever reaches it may read and write; \
              GATEWAY_AUTH_NONE_ANYWHERE=true lifts that",
         );
     }

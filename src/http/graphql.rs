@@ -103,7 +103,7 @@ impl Service {
         if let Some(name) = &request.operation_name {
             operation_name.note(name);
         }
-        let request = request.data(RequestContext::new(&self.sources, deadline));
+        let request = request.data(RequestContext::new(&self.sources, self.granted, deadline));
         let executed = execute(&self.schema, request, queries_only);
         let Ok(outcome) = timeout_at((deadline + MARGIN).into(), executed).await else {
             let message = "The request took too long.";

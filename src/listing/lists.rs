@@ -23,7 +23,7 @@ use crate::{
 pub(super) struct Datasets<'a> {
     source: &'a CachedHautAi,
     credential: CredentialId,
-    datasets: Vec<DatasetId>,
+    parts: Vec<DatasetId>,
     ids: Vec<Uuid>,
     search: Option<String>,
     deadline: Deadline,
@@ -40,7 +40,7 @@ impl<'a> Datasets<'a> {
         deadline: Deadline,
     ) -> Self {
         let ids = datasets.iter().map(|dataset| dataset.dataset).collect();
-        Self { source, credential, datasets, ids, search, deadline, gone: Mutex::default() }
+        Self { source, credential, parts: datasets, ids, search, deadline, gone: Mutex::default() }
     }
 
     pub(super) async fn sex_of(&self, subject: &Subject) -> Result<Option<Sex>, LoadError> {
@@ -61,7 +61,7 @@ impl Parts for Datasets<'_> {
     }
 
     async fn window(&self, part: usize, at: u64, count: u64) -> Result<Window<Subject>, LoadError> {
-        let Some(dataset) = self.datasets.get(part) else { return Ok(Window::nothing_at(at)) };
+        let Some(dataset) = self.parts.get(part) else { return Ok(Window::nothing_at(at)) };
         let list = SubjectList { dataset: *dataset, search: self.search.as_deref() };
         let window = self.source.window(self.credential, list, at, count);
         match self.deadline.bound(Source::HautAi, window).await {
@@ -78,7 +78,7 @@ impl Parts for Datasets<'_> {
 pub struct Queries<'a, T> {
     source: &'a CachedBrainStem,
     credential: CredentialId,
-    queries: Vec<ListQuery>,
+    parts: Vec<ListQuery>,
     ids: Vec<Uuid>,
     deadline: Deadline,
     of: PhantomData<fn() -> T>,
@@ -92,7 +92,7 @@ impl<'a, T> Queries<'a, T> {
         deadline: Deadline,
     ) -> Self {
         let ids = vec![Uuid::nil(); queries.len()];
-        Self { source, credential, queries, ids, deadline, of: PhantomData }
+        Self { source, credential, parts: queries, ids, deadline, of: PhantomData }
     }
 }
 
@@ -104,7 +104,7 @@ impl<T: Model> Parts for Queries<'_, T> {
     }
 
     async fn window(&self, part: usize, at: u64, count: u64) -> Result<Window<T>, LoadError> {
-        let Some(query) = self.queries.get(part) else { return Ok(Window::nothing_at(at)) };
+        let Some(query) = self.parts.get(part) else { return Ok(Window::nothing_at(at)) };
         let window = self.source.window(self.credential, query, at, count);
         self.deadline.bound(Source::BrainStem, window).await
     }

@@ -190,7 +190,8 @@ impl<L: Parts> Reader<L> {
         let dataset = self.list.ids().get(self.part).copied().unwrap_or_default();
         let mut read: VecDeque<_> = window.items.iter().map(|(at, item)| (*at, Arc::clone(&item.record))).collect();
         (start..window.end).map(move |at| {
-            let record = read.pop_front_if(|(there, _)| *there == at).map(|(_, record)| record);
+            let is_next = read.front().is_some_and(|(there, _)| *there == at);
+            let record = if is_next { read.pop_front().map(|(_, record)| record) } else { None };
             Item { record, part, dataset, offset: u32::try_from(at).unwrap_or(u32::MAX) }
         })
     }

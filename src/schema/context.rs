@@ -14,17 +14,41 @@ use crate::{
     loaders::{Credentials, Deadline, Loaders, Relation},
 };
 
+/// Something that a caller may be allowed to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Create and update.
+    Write,
+    /// Delete and clear.
+    Erase,
+}
+
+impl Scope {
+    /// All there are.
+    pub const ALL: &'static [Self] = &[Self::Write, Self::Erase];
+
+    /// The name by which it is granted.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Write => "subjects:write",
+            Self::Erase => "subjects:erase",
+        }
+    }
+}
+
 /// Sources, loaders and deadline of one request: put it into the request's data.
 pub struct RequestContext {
     pub(super) sources: Arc<Sources>,
     pub(super) credentials: Credentials,
     pub(super) deadline: Deadline,
     pub(super) loaders: Loaders,
+    granted: &'static [Scope],
 }
 
 impl RequestContext {
-    /// A request that reads with the gateway's own credentials and must be answered by `deadline`.
-    pub fn new(sources: &Arc<Sources>, deadline: Instant) -> Self {
+    /// A request that uses the gateway's own credentials, may do what is `granted` beside reading, and must be answered by
+    /// `deadline`.
+    pub fn new(sources: &Arc<Sources>, granted: &'static [Scope], deadline: Instant) -> Self {
         let credentials = Credentials::of_service(sources);
         let deadline = Deadline(deadline);
         Self {
@@ -32,7 +56,13 @@ impl RequestContext {
             credentials,
             deadline,
             loaders: Loaders::new(sources, credentials, deadline),
+            granted,
         }
+    }
+
+    /// Refuses what the caller may not do.
+    pub(super) fn require(&self, scope: Scope) -> Result<()> {
+        if self.granted.contains(&scope) { Ok(()) } else { Err(Error::NotGranted(scope)) }
     }
 
     /// A walk over the subjects that pass a filter.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_graphql::ErrorExtensions as _;
 
+use super::context::Scope;
 use crate::{
     cache::writes::WriteError,
     domain::Source,
@@ -44,6 +45,8 @@ pub enum Error {
     LeftForLater(LoadError),
     /// A write was sent, and nobody knows whether it was carried out.
     OutcomeUnknown(Source),
+    /// The caller may not do this.
+    NotGranted(Scope),
     /// The source is configured in a way that takes no writes.
     ReadOnly(Source),
     /// So many records of a list could not be read and were left out.
@@ -94,23 +97,27 @@ impl Error {
 impl Told {
     fn of(error: &Error) -> Self {
         match error {
-            Error::BadUserInput(message) => Told::new(code::BAD_USER_INPUT, message.clone()),
+            Error::BadUserInput(message) => Self::new(code::BAD_USER_INPUT, message.clone()),
             Error::Load(error) => tell_load(error),
             Error::LeftForLater(error) => {
                 let told = tell_load(error);
                 let retry_after = told.retry_after.or(told.retryable.then_some(COME_BACK_AFTER));
-                Told { retry_after, ..told }
+                Self { retry_after, ..told }
             }
             Error::OutcomeUnknown(source) => {
                 let name = source.title();
                 let message = format!(
                     "{name} may or may not have carried out this change: look at what is there before you repeat it."
                 );
-                Told { source: Some(*source), ..Told::new(code::WRITE_OUTCOME_UNKNOWN, message) }
+                Self { source: Some(*source), ..Self::new(code::WRITE_OUTCOME_UNKNOWN, message) }
+            }
+            Error::NotGranted(scope) => {
+                let message = format!("This needs the scope `{}`, which is not granted here.", scope.name());
+                Self::new(code::FORBIDDEN, message)
             }
             Error::ReadOnly(source) => {
                 let message = format!("{} is served here from a portal that is read only.", source.title());
-                Told { source: Some(*source), ..Told::new(code::FORBIDDEN, message) }
+                Self { source: Some(*source), ..Self::new(code::FORBIDDEN, message) }
             }
             Error::Unreadable(source, count) => {
                 let records = if *count == 1 {
@@ -122,7 +129,7 @@ impl Told {
                     "{records} could not be read and left out: {} sent them without a usable id.",
                     source.title()
                 );
-                Told { source: Some(*source), ..Told::new(code::UPSTREAM_INVALID_RESPONSE, message) }
+                Self { source: Some(*source), ..Self::new(code::UPSTREAM_INVALID_RESPONSE, message) }
             }
         }
     }

@@ -12,7 +12,7 @@ use self::{
     payloads::{Affected, SubjectDeletePayload, SubjectPayload},
 };
 use super::{
-    context::RequestContext,
+    context::{RequestContext, Scope},
     error::{Error, Result},
 };
 use crate::{
@@ -42,9 +42,12 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Exactly one of the sources, and what to write there.")] input: SubjectCreateInput,
     ) -> Option<Result<SubjectPayload>> {
+        if let Err(refusal) = RequestContext::of(ctx).require(Scope::Write) {
+            return Some(Err(refusal));
+        }
         Some(match input {
             SubjectCreateInput::HautAi(input) => create_person(ctx, input).await,
-            SubjectCreateInput::BrainStem(input) => create_animal(ctx, input).await,
+            SubjectCreateInput::BrainStem(input) => create_animal(ctx, *input).await,
         })
     }
 
@@ -57,9 +60,14 @@ impl Mutation {
         #[graphql(desc = "Exactly one of the sources, the subject's own, and what to change.")]
         input: SubjectUpdateInput,
     ) -> Option<Result<SubjectPayload>> {
+        if let Err(refusal) = RequestContext::of(ctx).require(Scope::Write) {
+            return Some(Err(refusal));
+        }
         Some(match (subject_id(&id), input) {
             (Ok(SubjectId::HautAi(id)), SubjectUpdateInput::HautAi(input)) => update_person(ctx, id, input).await,
-            (Ok(SubjectId::BrainStem(id)), SubjectUpdateInput::BrainStem(input)) => update_animal(ctx, id, input).await,
+            (Ok(SubjectId::BrainStem(id)), SubjectUpdateInput::BrainStem(input)) => {
+                update_animal(ctx, id, *input).await
+            }
             (Ok(_), _) => Ok(refused("`id` is a subject of the other source: expected one of the input's source.")),
             (Err(wrong), _) => Ok(SubjectPayload::refused(vec![wrong])),
         })
@@ -82,6 +90,9 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "`id`s of subjects, any number, of both sources.")] ids: Vec<ID>,
     ) -> Option<Result<SubjectsDeletePayload>> {
+        if let Err(refusal) = RequestContext::of(ctx).require(Scope::Erase) {
+            return Some(Err(refusal));
+        }
         Some(Ok(bulk::delete(ctx, &ids).await))
     }
 
@@ -190,6 +201,7 @@ async fn unchanged(request: &RequestContext, id: SubjectId) -> Result<SubjectPay
 
 async fn delete(ctx: &Context<'_>, id: &ID) -> Result<SubjectDeletePayload> {
     let request = RequestContext::of(ctx);
+    request.require(Scope::Erase)?;
     let written = match subject_id(id) {
         Ok(SubjectId::HautAi(id)) => match haut_ai(request) {
             Some((source, _)) => source.delete(id, request.deadline.0).await?,
@@ -210,6 +222,7 @@ async fn delete(ctx: &Context<'_>, id: &ID) -> Result<SubjectDeletePayload> {
 
 async fn clear(ctx: &Context<'_>, id: &ID, what: Clearing) -> Result<SubjectPayload> {
     let request = RequestContext::of(ctx);
+    request.require(Scope::Erase)?;
     let id = match subject_id(id) {
         Ok(SubjectId::HautAi(id)) => id,
         Ok(SubjectId::BrainStem(_)) => {
@@ -264,13 +277,11 @@ fn writable_brainstem(request: &RequestContext) -> Result<Option<(&CachedBrainSt
 
 /// The subject that the argument `id` names.
 fn subject_id(id: &ID) -> std::result::Result<SubjectId, FieldError> {
-    match NodeId::decode(id) {
-        Ok(NodeId::Subject(id)) => Ok(id),
-        Ok(_) | Err(_) => {
-            let message = "`id` is not the id of a subject: expected the `id` of a subject that this gateway returned.";
-            Err(FieldError::of("id", FieldErrorCode::Invalid, message))
-        }
+    if let Ok(NodeId::Subject(id)) = NodeId::decode(id) {
+        return Ok(id);
     }
+    let message = "`id` is not the id of a subject: expected the `id` of a subject that this gateway returned.";
+    Err(FieldError::of("id", FieldErrorCode::Invalid, message))
 }
 
 fn not_there() -> FieldError {

@@ -19,6 +19,7 @@ use crate::domain::{self, NodeId, Source, SubjectId, cursor::Fingerprint};
 pub struct Project(pub Arc<domain::Project>);
 
 /// A BrainSTEM project. Its users and groups are not served: they are other people's e-mail addresses.
+#[expect(clippy::too_many_arguments, reason = "every list of the schema has the same ones")]
 #[Object]
 impl Project {
     /// Opaque and global.

@@ -60,6 +60,7 @@ pub struct Query(Fields, Entities);
 #[derive(Default)]
 pub struct Fields;
 
+#[expect(clippy::too_many_arguments, reason = "every list of the schema has the same ones")]
 #[Object]
 impl Fields {
     /// Any object by its id. Null: it is not there, may not be seen, or lies outside of what this gateway serves.

@@ -195,3 +195,24 @@ fn is_of_the_connection(error: &reqwest::Error) -> bool {
 fn retry_after(value: &HeaderValue) -> Option<Duration> {
     value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_that_finds_no_free_place_is_for_certain_not_sent() {
+        let url = Url::parse("http://127.0.0.1:9/").unwrap();
+        let bounds = Bounds { timeout: Duration::from_millis(10), max_bytes: 1, concurrency: 1 };
+        let client = UpstreamClient::new(Source::BrainStem, &url, &bounds).unwrap();
+        let request = Request { method: Method::POST, url, authorization: None, body: None };
+        let attempt = Attempt::default();
+        let taken = client.permits.acquire().await.unwrap();
+        let error = client.send_noting(&request, &attempt).await.err().unwrap();
+        assert_eq!((error.fault, attempt.may_be_executed()), (Fault::Timeout, false));
+        drop(taken);
+        // Nobody listens there.
+        let error = client.send_noting(&request, &attempt).await.err().unwrap();
+        assert!(matches!(error.fault, Fault::Unreachable(_)) && !attempt.may_be_executed());
+    }
+}

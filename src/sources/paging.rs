@@ -208,7 +208,9 @@ where
         let starts = (0..).map(|page| whole.end + page * MAX_PAGE).take_while(|start| *start < total);
         let pages: Vec<_> = starts.map(|start| window(source, start, MAX_PAGE, &fetch)).collect();
         let pages: Vec<Window<T>> = stream::iter(pages).buffered(SIDE_BY_SIDE).try_collect().await?;
-        pages.into_iter().for_each(|page| whole.take(page));
+        for page in pages {
+            whole.take(page);
+        }
     }
     // Where the server does not count, or the list has grown meanwhile, only the next page tells.
     while whole.follows && whole.end <= limit {

@@ -8,6 +8,7 @@ mod data;
 mod failing;
 mod filters;
 mod limits;
+mod others;
 mod record;
 mod requests;
 mod scan;

@@ -24,3 +24,4 @@ mod seeds;
 mod transport;
 mod util;
 mod walk;
+mod writes;

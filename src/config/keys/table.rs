@@ -31,14 +31,15 @@ pub static KEYS: &[Key] = &[
         "auth",
         Kind::Choice(&["none"]),
         "none",
-        "How callers show who they are. This version has only `none`: whoever reaches the gateway may read.",
+        "How callers show who they are. This version has only `none`: whoever reaches the gateway may read and write.",
     ),
     value(
         Section::Gateway,
         "auth_none_anywhere",
         Kind::Switch,
         "false",
-        "Allows `auth = none` on an address that is not loopback: everybody who reaches it reads what the gateway reads.",
+        "Allows `auth = none` on an address that is not loopback: everybody who reaches it reads what the gateway reads; writes \
+         are FORBIDDEN then.",
     ),
     value(
         Section::Gateway,

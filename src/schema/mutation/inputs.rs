@@ -21,7 +21,7 @@ pub enum SubjectCreateInput {
     /// A person in Haut.AI.
     HautAi(HautAiSubjectCreateInput),
     /// An animal in BrainSTEM.
-    BrainStem(BrainStemSubjectInput),
+    BrainStem(Box<BrainStemSubjectInput>),
 }
 
 /// Changes of a subject: exactly one of the sources, the one that the subject belongs to.
@@ -30,7 +30,7 @@ pub enum SubjectUpdateInput {
     /// A person in Haut.AI.
     HautAi(HautAiSubjectUpdateInput),
     /// An animal in BrainSTEM.
-    BrainStem(BrainStemSubjectInput),
+    BrainStem(Box<BrainStemSubjectInput>),
 }
 
 /// A new person in Haut.AI. Null is the same as left out.
@@ -210,14 +210,14 @@ impl Reader {
         match change(given) {
             Change::Leave => Change::Leave,
             Change::Clear => Change::Clear,
-            Change::To(id) => match NodeId::decode(&id).ok().and_then(of) {
-                Some(id) => Change::To(id),
-                None => {
-                    let message = no_id(field, expected);
-                    self.wrong.push(FieldError::of(field, FieldErrorCode::Invalid, message));
-                    Change::Leave
+            Change::To(id) => {
+                if let Some(id) = NodeId::decode(&id).ok().and_then(of) {
+                    return Change::To(id);
                 }
-            },
+                let message = no_id(field, expected);
+                self.wrong.push(FieldError::of(field, FieldErrorCode::Invalid, message));
+                Change::Leave
+            }
         }
     }
 
@@ -231,12 +231,11 @@ impl Reader {
         change(given).map(|ids| {
             let mut read = Vec::with_capacity(ids.len());
             for (at, id) in ids.iter().enumerate() {
-                match NodeId::decode(id).ok().and_then(&of) {
-                    Some(id) => read.push(id),
-                    None => {
-                        let message = no_id(&format!("{field}.{at}"), expected);
-                        self.wrong.push(FieldError::within(field, at.to_string(), FieldErrorCode::Invalid, message));
-                    }
+                if let Some(id) = NodeId::decode(id).ok().and_then(&of) {
+                    read.push(id);
+                } else {
+                    let message = no_id(&format!("{field}.{at}"), expected);
+                    self.wrong.push(FieldError::within(field, at.to_string(), FieldErrorCode::Invalid, message));
                 }
             }
             read

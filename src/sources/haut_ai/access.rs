@@ -170,7 +170,8 @@ impl Login {
             return Err(failure.error.clone());
         }
         let old = usable();
-        let (at, error) = match self.renew(source, old.as_deref()).await {
+        // Boxed: it is rare, and every read would carry its weight.
+        let (at, error) = match Box::pin(self.renew(source, old.as_deref())).await {
             Ok(session) => {
                 *renewal = None;
                 return Ok(self.keep(session));

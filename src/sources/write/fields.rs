@@ -59,7 +59,7 @@ impl Wrong {
         vec![Self { code, part: None }]
     }
 
-    pub(in crate::sources) fn part(part: impl ToString, code: FieldErrorCode) -> Self {
+    pub(in crate::sources) fn part(part: &impl ToString, code: FieldErrorCode) -> Self {
         Self { code, part: Some(part.to_string()) }
     }
 }
@@ -78,7 +78,8 @@ pub(in crate::sources) fn fill<'a, I: 'static, S: Copy + 'static>(
         let change = (field.read)(input, server);
         let Some(name) = name else {
             if !change.is_left() {
-                let message = format!("This {} server has no `{}`.", of.title(), field.input);
+                let message =
+                    format!("This {} server has no `{}`: expected it to be left out.", of.title(), field.input);
                 errors.push(FieldError::of(field.input, FieldErrorCode::NotSupported, message));
             }
             continue;
@@ -147,14 +148,14 @@ pub(in crate::sources) fn name(name: &str, most: usize) -> Checked {
     text(name, most)
 }
 
-pub(in crate::sources) fn day(day: Date) -> Checked {
-    Ok(json!(day.to_string()))
+pub(in crate::sources) fn day(day: Date) -> Value {
+    json!(day.to_string())
 }
 
-pub(in crate::sources) fn id(id: Uuid) -> Checked {
-    Ok(json!(id.to_string()))
+pub(in crate::sources) fn id(id: Uuid) -> Value {
+    json!(id.to_string())
 }
 
-pub(in crate::sources) fn ids(ids: impl IntoIterator<Item = Uuid>) -> Checked {
-    Ok(ids.into_iter().map(|id| json!(id.to_string())).collect())
+pub(in crate::sources) fn ids(ids: impl IntoIterator<Item = Uuid>) -> Value {
+    ids.into_iter().map(id).collect()
 }

@@ -1,7 +1,9 @@
 //! What a filter asks of the upstreams: what they can do is left to them, in no more requests than it takes.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use subject_gateway::sandbox::{DATASET_IDS, LoggedRequest};
+use subject_gateway::sandbox::{DATASET_IDS, Fault, FaultKind, LoggedRequest};
 
 use super::{
     ask::{List, parameter, parameters, sorted},
@@ -174,4 +176,20 @@ async fn a_total_reads_one_record_a_list_and_is_remembered() {
     // Of a list that is filtered here it is not known, and nobody is asked for it.
     let answer = app.query("{ subjects(first: 0, filter: {sex: [MALE], sources: [HAUT_AI]}) { totalCount } }").await;
     assert_eq!(answer.data()["subjects"]["totalCount"], Value::Null);
+}
+
+/// The count does not wait for the page.
+#[tokio::test]
+async fn a_total_is_asked_for_beside_the_page() {
+    let delay = Duration::from_millis(1_500);
+    let app = TestApp::builder().set("HAUT_AI_DATASET_IDS", DATASET_IDS[0]).build().await;
+    let late = Fault::new(FaultKind::Delay(delay)).on_query("page_size=20");
+    app.haut_ai().set_knobs(|knobs| knobs.faults.push(late));
+    let query = "{ subjects(first: 20, filter: {sources: [HAUT_AI]}) { totalCount nodes { sourceId } } }";
+    let answer = app.query(query).await;
+    assert_eq!(answer.data()["subjects"]["totalCount"], 180);
+    let log = app.haut_ai().take_log();
+    let asked = |size: &str| people(&log).into_iter().find(|request| request.query.ends_with(size)).unwrap().at;
+    let (page, count) = (asked("page_size=20"), asked("page_size=1"));
+    assert!(count < page + delay, "it waited for the page");
 }

@@ -51,7 +51,7 @@ const FIELDS: &[Named] = &[
                     if projects.is_empty() {
                         return Err(Wrong::whole(FieldErrorCode::Required));
                     }
-                    fields::ids(projects.iter().map(|id| id.uuid()))
+                    Ok(fields::ids(projects.iter().map(|id| id.uuid())))
                 })
             },
         },
@@ -63,7 +63,7 @@ const FIELDS: &[Named] = &[
             input: "strainId",
             expected: "the `id` of a strain",
             clear: Clear::Required,
-            read: |input, _| input.strain.as_ref().map(|id| fields::id(id.uuid())),
+            read: |input, _| input.strain.as_ref().map(|id| Ok(fields::id(id.uuid()))),
         },
         Some("strain"),
         Some("strain"),
@@ -83,7 +83,7 @@ const FIELDS: &[Named] = &[
             input: "birthDate",
             expected: "a date, as YYYY-MM-DD",
             clear: Clear::Null,
-            read: |input, _| input.birth_date.as_ref().map(|date| fields::day(*date)),
+            read: |input, _| input.birth_date.as_ref().map(|date| Ok(fields::day(*date))),
         },
         Some("birth_date"),
         Some("birth_date"),
@@ -93,7 +93,7 @@ const FIELDS: &[Named] = &[
             input: "deathDate",
             expected: "a date, as YYYY-MM-DD, not before the birth date",
             clear: Clear::Null,
-            read: |input, _| input.death_date.as_ref().map(|date| fields::day(*date)),
+            read: |input, _| input.death_date.as_ref().map(|date| Ok(fields::day(*date))),
         },
         Some("death_date"),
         Some("death_date"),
@@ -143,7 +143,7 @@ const FIELDS: &[Named] = &[
             input: "supplierId",
             expected: "the `id` of a supplier",
             clear: Clear::Null,
-            read: |input, _| input.supplier.as_ref().map(|id| fields::id(id.uuid())),
+            read: |input, _| input.supplier.as_ref().map(|id| Ok(fields::id(id.uuid()))),
         },
         Some("supplier"),
         None,
@@ -153,7 +153,7 @@ const FIELDS: &[Named] = &[
             input: "breedingId",
             expected: "the `id` of a breeding",
             clear: Clear::Null,
-            read: |input, _| input.breeding.as_ref().map(|id| fields::id(id.uuid())),
+            read: |input, _| input.breeding.as_ref().map(|id| Ok(fields::id(id.uuid()))),
         },
         Some("breeding"),
         None,
@@ -163,7 +163,7 @@ const FIELDS: &[Named] = &[
             input: "licenseIds",
             expected: "the `id`s of licences",
             clear: Clear::EmptyList,
-            read: |input, _| input.licenses.as_ref().map(|ids| fields::ids(ids.iter().map(|id| id.uuid()))),
+            read: |input, _| input.licenses.as_ref().map(|ids| Ok(fields::ids(ids.iter().map(|id| id.uuid())))),
         },
         Some("licenses"),
         None,
@@ -269,7 +269,7 @@ fn status_word(status: Status) -> &'static str {
 
 fn no_blanks(tags: &[String]) -> Checked {
     let blank = tags.iter().enumerate().filter(|(_, tag)| tag.trim().is_empty());
-    let wrong: Vec<_> = blank.map(|(at, _)| Wrong::part(at, FieldErrorCode::Required)).collect();
+    let wrong: Vec<_> = blank.map(|(at, _)| Wrong::part(&at, FieldErrorCode::Required)).collect();
     if wrong.is_empty() { Ok(json!(tags)) } else { Err(wrong) }
 }
 
