@@ -75,12 +75,11 @@ fn blocks(page: &str) -> Vec<Block<'_>> {
     for (number, line) in (1..).zip(page.split_inclusive('\n')) {
         let next = offset + line.len();
         if let Some(fence) = line.strip_prefix("```") {
-            match open.take() {
-                Some(block) => blocks.push(Block { text: &page[block.start..offset], ..block }),
-                None => {
-                    let (language, is_down) = (fence.trim(), before == DOWN);
-                    open = Some(Block { language, text: "", start: next, line: number + 1, is_down });
-                }
+            if let Some(block) = open.take() {
+                blocks.push(Block { text: &page[block.start..offset], ..block });
+            } else {
+                let (language, is_down) = (fence.trim(), before == DOWN);
+                open = Some(Block { language, text: "", start: next, line: number + 1, is_down });
             }
         }
         if !line.trim().is_empty() {
