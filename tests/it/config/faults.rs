@@ -86,7 +86,7 @@ fn settings_that_contradict_each_other_are_faults() {
         (
             &[PUBLIC, ("GATEWAY_LISTEN", "0.0.0.0:80")],
             "GATEWAY_LISTEN (environment): with GATEWAY_AUTH=none the gateway listens on loopback only, because \
-             whoever reaches it may read and write and write; GATEWAY_AUTH_NONE_ANYWHERE=true lifts that",
+             whoever reaches it may read and write; GATEWAY_AUTH_NONE_ANYWHERE=true lifts that",
         ),
     ];
     for (variables, expected) in table {
