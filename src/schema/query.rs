@@ -184,7 +184,7 @@ impl Fields {
         of_list(ctx, list, Paging { first, after, last, before }, Procedure).await.transpose()
     }
 
-    /// BrainSTEM's logs about subjects, by type. Null where BrainSTEM is not configured, and on servers from before its 2025
+    /// BrainSTEM's logs about subjects, by id. Null where BrainSTEM is not configured, and on servers from before its 2025
     /// renaming, which have none.
     async fn logs(
         &self,

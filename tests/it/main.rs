@@ -3,6 +3,7 @@
 
 mod brainstem;
 mod config;
+mod cookbook;
 mod endings;
 mod fields;
 mod flavours;
