@@ -221,8 +221,10 @@ impl<K: Key> Store<K> {
         let now = self.generations.now();
         let began = now.moment();
         for key in keys.into_iter().collect::<HashSet<_>>() {
-            // One from before a write goes on for those who wait for it; a new one takes its place here.
-            let flight = flights.get(&key).filter(|airborne| now.is_current(&key, airborne.began));
+            // One from before a write, or from before one that may still come, goes on for those who wait for it; a new
+            // one takes its place here.
+            let flight =
+                flights.get(&key).filter(|airborne| now.is_current(&key, airborne.began) && !now.is_suspect(&key));
             if let Some(flight) = flight.and_then(|airborne| airborne.flight.upgrade()) {
                 answers.insert(key.clone(), Answer::Flying { key, flight });
             } else if let Some(record) = self.at_hand_now(&now, &key) {

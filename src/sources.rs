@@ -33,6 +33,17 @@ pub struct SourceError {
 }
 
 impl SourceError {
+    /// Whether the next request will fare no better.
+    pub fn is_of_the_whole_source(&self) -> bool {
+        matches!(
+            self.fault,
+            Fault::RateLimited { .. }
+                | Fault::Unready { .. }
+                | Fault::Unreachable(_)
+                | Fault::Refused { status: 401, .. }
+        )
+    }
+
     /// Whether there is no such list at all: a dataset was deleted meanwhile, or is wrongly configured.
     pub fn is_absence(&self) -> bool {
         self.fault == Fault::Status(404)
@@ -130,6 +141,17 @@ impl Traffic {
     /// What was seen so far.
     pub fn seen(&self) -> Seen {
         self.lock().clone()
+    }
+
+    /// As [`watch`](Self::watch), of a write: that the source refuses this one says nothing against the source.
+    async fn watch_write<T>(&self, write: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+        let outcome = self.watch(async {
+            match write.await {
+                Err(error) if matches!(error.fault, Fault::Conflict | Fault::Status(400..=499)) => Ok(Err(error)),
+                outcome => outcome.map(Ok),
+            }
+        });
+        outcome.await.and_then(|outcome| outcome)
     }
 
     /// Notes how a read of the source ends. One that nobody waits for any more shows nothing.

@@ -26,6 +26,49 @@ pub enum WriteError {
     Unknown(SourceError),
 }
 
+impl WriteError {
+    pub fn source(&self) -> Source {
+        match self {
+            Self::Failed(error) | Self::Unknown(error) => error.of,
+            Self::Late(source) => *source,
+        }
+    }
+}
+
+/// When what a write touched is thrown out of the caches. From the write's end on nothing older is kept in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sweep {
+    /// Before the write is answered.
+    AtOnce,
+    /// By a [`SweepAtLast`] that covers many writes of one answer: each sweep looks at all that is kept.
+    AtLast,
+}
+
+/// Throws out what many writes touched when it is dropped, after the last of them and however they ended.
+pub struct SweepAtLast {
+    what: Reach,
+}
+
+impl Drop for SweepAtLast {
+    fn drop(&mut self) {
+        self.what.sweep();
+    }
+}
+
+/// What writes touch in both halves of the caches.
+struct Reach {
+    records: Arc<Store<RecordKey>>,
+    pages: Arc<Store<PageKey>>,
+    touched: Touched,
+}
+
+impl Reach {
+    fn sweep(&self) {
+        self.records.sweep(&self.touched);
+        self.pages.sweep(&self.touched);
+    }
+}
+
 /// Both halves of the caches.
 #[derive(Clone, Copy)]
 pub(super) struct Halves<'a> {
@@ -38,7 +81,7 @@ impl Halves<'_> {
     /// that begins afterwards is served from before it.
     pub(super) async fn write<T>(
         self,
-        touched: Touched,
+        (touched, sweep): (Touched, Sweep),
         deadline: Instant,
         attempt: Arc<Attempt>,
         write: impl Future<Output = Result<Written<T>, SourceError>>,
@@ -47,7 +90,7 @@ impl Halves<'_> {
         if deadline <= Instant::now() {
             return Err(WriteError::Late(source));
         }
-        let mut watch = self.watch(touched, Arc::clone(&attempt));
+        let mut watch = self.watch(touched, sweep, Arc::clone(&attempt));
         let outcome = tokio::time::timeout_at(deadline.into(), write).await;
         let may_be_executed = attempt.may_be_executed();
         watch.is_known = matches!(outcome, Ok(Ok(_)));
@@ -68,17 +111,24 @@ impl Halves<'_> {
         }
     }
 
-    fn watch(self, touched: Touched, attempt: Arc<Attempt>) -> Watch {
-        let (records, pages) = (Arc::clone(self.records), Arc::clone(self.pages));
-        Watch { records, pages, touched, attempt, is_known: false }
+    fn watch(self, touched: Touched, sweep: Sweep, attempt: Arc<Attempt>) -> Watch {
+        Watch { reach: self.reach(touched), sweep, attempt, is_known: false }
+    }
+
+    /// Sweeps once, when it is dropped.
+    pub(super) fn sweep_at_last(self, touched: Touched) -> SweepAtLast {
+        SweepAtLast { what: self.reach(touched) }
+    }
+
+    fn reach(self, touched: Touched) -> Reach {
+        Reach { records: Arc::clone(self.records), pages: Arc::clone(self.pages), touched }
     }
 }
 
 /// A write on its way. Dropped before its outcome is known, it counts as one of which nobody knows.
 struct Watch {
-    records: Arc<Store<RecordKey>>,
-    pages: Arc<Store<PageKey>>,
-    touched: Touched,
+    reach: Reach,
+    sweep: Sweep,
     attempt: Arc<Attempt>,
     is_known: bool,
 }
@@ -89,9 +139,10 @@ impl Drop for Watch {
             return;
         }
         // First nothing older can be kept any longer, then what is kept goes.
-        self.records.advance(&self.touched, self.is_known);
-        self.records.sweep(&self.touched);
-        self.pages.sweep(&self.touched);
+        self.reach.records.advance(&self.reach.touched, self.is_known);
+        if self.sweep == Sweep::AtOnce {
+            self.reach.sweep();
+        }
     }
 }
 

@@ -18,6 +18,15 @@ impl BiologicalSex {
     pub fn sex(&self) -> Sex {
         sex_from_name(self.tech_name.as_deref().or(self.name.as_deref()).unwrap_or_default())
     }
+
+    /// Whether the entry is what to write for this sex. For `Unknown` only one that says so: a word that the gateway does
+    /// not know says something else.
+    pub fn stands_for(&self, sex: Sex) -> bool {
+        let word = self.tech_name.as_deref().or(self.name.as_deref()).unwrap_or_default().to_lowercase();
+        let says_unknown =
+            || matches!(word.as_str(), "unknown" | "u" | "undefined" | "unspecified" | "not specified" | "not known");
+        self.sex() == sex && (sex != Sex::Unknown || says_unknown())
+    }
 }
 
 /// The technical name is documented as a word, not which words there are.

@@ -94,6 +94,11 @@ impl Error {
     pub(super) fn code(&self) -> &'static str {
         Told::of(self).code
     }
+
+    /// Whose fault it is, where it is a source's.
+    pub(super) fn source(&self) -> Option<Source> {
+        Told::of(self).source
+    }
 }
 
 impl Told {
@@ -122,7 +127,7 @@ impl Told {
                 Self::new(code::FORBIDDEN, message)
             }
             Error::ReadOnly(source) => {
-                let message = format!("{} is served here from a portal that is read only.", source.title());
+                let message = format!("{} is served here from a portal that this gateway only reads.", source.title());
                 Self { source: Some(*source), ..Self::new(code::FORBIDDEN, message) }
             }
             Error::Unreadable(source, count) => {

@@ -4,6 +4,7 @@
 use async_graphql::{Context, ID, Object};
 
 use self::{
+    arguments::Given,
     bulk::SubjectsDeletePayload,
     inputs::{
         BrainStemSubjectInput, HautAiSubjectCreateInput, HautAiSubjectUpdateInput, Read, SubjectCreateInput,
@@ -16,7 +17,7 @@ use super::{
     error::{Error, Result},
 };
 use crate::{
-    cache::{CachedBrainStem, CachedHautAi},
+    cache::{CachedBrainStem, CachedHautAi, writes::Sweep},
     domain::{
         HautAiSubjectId, Id, NodeId, Source, Subject, SubjectId,
         write::{FieldError, FieldErrorCode, Purpose},
@@ -24,6 +25,7 @@ use crate::{
     sources::{CredentialId, haut_ai::HautAi, write::Written},
 };
 
+mod arguments;
 pub mod bulk;
 pub mod inputs;
 pub mod payloads;
@@ -40,15 +42,15 @@ impl Mutation {
     async fn subject_create(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Exactly one of the sources, and what to write there.")] input: SubjectCreateInput,
+        #[graphql(desc = "Exactly one of the sources, and what to write there.")] input: Given<SubjectCreateInput>,
     ) -> Option<Result<SubjectPayload>> {
-        if let Err(refusal) = RequestContext::of(ctx).require(Scope::Write) {
-            return Some(Err(refusal));
-        }
-        Some(match input {
-            SubjectCreateInput::HautAi(input) => create_person(ctx, input).await,
-            SubjectCreateInput::BrainStem(input) => create_animal(ctx, *input).await,
+        once(ctx, Scope::Write, async {
+            match input.read("input")? {
+                SubjectCreateInput::HautAi(input) => create_person(ctx, input).await,
+                SubjectCreateInput::BrainStem(input) => create_animal(ctx, *input).await,
+            }
         })
+        .await
     }
 
     /// Changes a subject. A field that is left out stays as it is, null clears it. What is wrong with the input stands in
@@ -56,21 +58,22 @@ impl Mutation {
     async fn subject_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The `id` of a subject.")] id: ID,
-        #[graphql(desc = "Exactly one of the sources, the subject's own, and what to change.")]
-        input: SubjectUpdateInput,
+        #[graphql(desc = "The `id` of a subject.")] id: Given<ID>,
+        #[graphql(desc = "Exactly one of the sources, the subject's own, and what to change.")] input: Given<
+            SubjectUpdateInput,
+        >,
     ) -> Option<Result<SubjectPayload>> {
-        if let Err(refusal) = RequestContext::of(ctx).require(Scope::Write) {
-            return Some(Err(refusal));
-        }
-        Some(match (subject_id(&id), input) {
-            (Ok(SubjectId::HautAi(id)), SubjectUpdateInput::HautAi(input)) => update_person(ctx, id, input).await,
-            (Ok(SubjectId::BrainStem(id)), SubjectUpdateInput::BrainStem(input)) => {
-                update_animal(ctx, id, *input).await
+        once(ctx, Scope::Write, async {
+            match (subject_id(&id.read("id")?), input.read("input")?) {
+                (Ok(SubjectId::HautAi(id)), SubjectUpdateInput::HautAi(input)) => update_person(ctx, id, input).await,
+                (Ok(SubjectId::BrainStem(id)), SubjectUpdateInput::BrainStem(input)) => {
+                    update_animal(ctx, id, *input).await
+                }
+                (Ok(_), _) => Ok(refused("`id` is a subject of the other source: expected one of the input's source.")),
+                (Err(wrong), _) => Ok(SubjectPayload::refused(vec![wrong])),
             }
-            (Ok(_), _) => Ok(refused("`id` is a subject of the other source: expected one of the input's source.")),
-            (Err(wrong), _) => Ok(SubjectPayload::refused(vec![wrong])),
         })
+        .await
     }
 
     /// Deletes a subject for good. In BrainSTEM the records that can't be without it, such as its procedures and logs, go
@@ -78,9 +81,9 @@ impl Mutation {
     async fn subject_delete(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The `id` of a subject.")] id: ID,
+        #[graphql(desc = "The `id` of a subject.")] id: Given<ID>,
     ) -> Option<Result<SubjectDeletePayload>> {
-        Some(delete(ctx, &id).await)
+        once(ctx, Scope::Erase, async { delete(ctx, &id.read("id")?).await }).await
     }
 
     /// Deletes many subjects of both sources for good, each as `subjectDelete` does. One that can't be deleted does not
@@ -88,12 +91,9 @@ impl Mutation {
     async fn subjects_delete(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "`id`s of subjects, any number, of both sources.")] ids: Vec<ID>,
+        #[graphql(desc = "`id`s of subjects, any number, of both sources.")] ids: Given<Vec<ID>>,
     ) -> Option<Result<SubjectsDeletePayload>> {
-        if let Err(refusal) = RequestContext::of(ctx).require(Scope::Erase) {
-            return Some(Err(refusal));
-        }
-        Some(Ok(bulk::delete(ctx, &ids).await))
+        once(ctx, Scope::Erase, async { Ok(bulk::delete(ctx, &ids.read("ids")?).await) }).await
     }
 
     /// Deletes the *files* of a person's images in Haut.AI, as data protection law may ask for. The records of the images,
@@ -101,9 +101,9 @@ impl Mutation {
     async fn subject_photos_clear(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The `id` of a Haut.AI subject.")] id: ID,
+        #[graphql(desc = "The `id` of a Haut.AI subject.")] id: Given<ID>,
     ) -> Option<Result<SubjectPayload>> {
-        Some(clear(ctx, &id, Clearing::Photos).await)
+        once(ctx, Scope::Erase, async { clear(ctx, &id.read("id")?, Clearing::Photos).await }).await
     }
 
     /// Clears a person's metadata in Haut.AI, as data protection law may ask for: metadata, biological sex, birth date,
@@ -111,10 +111,30 @@ impl Mutation {
     async fn subject_metadata_clear(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The `id` of a Haut.AI subject.")] id: ID,
+        #[graphql(desc = "The `id` of a Haut.AI subject.")] id: Given<ID>,
     ) -> Option<Result<SubjectPayload>> {
-        Some(clear(ctx, &id, Clearing::Metadata).await)
+        once(ctx, Scope::Erase, async { clear(ctx, &id.read("id")?, Clearing::Metadata).await }).await
     }
+}
+
+/// Carries out a field where its caller may, and once: a field that stands in a request twice under one name, as with
+/// fragments, is one field to GraphQL, and async-graphql resolves each of its places.
+async fn once<T: Clone + Send + Sync + 'static>(
+    ctx: &Context<'_>,
+    scope: Scope,
+    write: impl Future<Output = Result<T>>,
+) -> Option<Result<T>> {
+    let request = RequestContext::of(ctx);
+    let name = ctx.item.node.response_key().node.as_str();
+    if let Some(written) = request.written(name) {
+        return Some(written);
+    }
+    let outcome = match request.require(scope) {
+        Ok(()) => write.await,
+        Err(refusal) => Err(refusal),
+    };
+    request.note_written(name, outcome.clone());
+    Some(outcome)
 }
 
 /// Which of the two clearings.
@@ -201,14 +221,13 @@ async fn unchanged(request: &RequestContext, id: SubjectId) -> Result<SubjectPay
 
 async fn delete(ctx: &Context<'_>, id: &ID) -> Result<SubjectDeletePayload> {
     let request = RequestContext::of(ctx);
-    request.require(Scope::Erase)?;
     let written = match subject_id(id) {
         Ok(SubjectId::HautAi(id)) => match haut_ai(request) {
             Some((source, _)) => source.delete(id, request.deadline.0).await?,
             None => Written::NotThere,
         },
         Ok(SubjectId::BrainStem(id)) => match writable_brainstem(request)? {
-            Some((source, _)) => source.delete(id, request.deadline.0).await?,
+            Some((source, _)) => source.delete(id, Sweep::AtOnce, request.deadline.0).await?,
             None => Written::NotThere,
         },
         Err(wrong) => Written::Rejected(vec![wrong]),
@@ -222,7 +241,6 @@ async fn delete(ctx: &Context<'_>, id: &ID) -> Result<SubjectDeletePayload> {
 
 async fn clear(ctx: &Context<'_>, id: &ID, what: Clearing) -> Result<SubjectPayload> {
     let request = RequestContext::of(ctx);
-    request.require(Scope::Erase)?;
     let id = match subject_id(id) {
         Ok(SubjectId::HautAi(id)) => id,
         Ok(SubjectId::BrainStem(_)) => {

@@ -136,6 +136,8 @@ fn build(url: &Url, idle_connections: usize) -> anyhow::Result<Client> {
     let builder = Client::builder()
         .user_agent(concat!("subject-gateway/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
+        // Whether a request may go again is decided here, and never for a write.
+        .retry(reqwest::retry::never())
         .no_proxy()
         .connect_timeout(CONNECT)
         .pool_idle_timeout(IDLE)

@@ -3,12 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::{Fault, accept, client::Answer};
-use crate::domain::write::FieldError;
+use crate::domain::{Source, write::FieldError};
 
 pub(super) mod fields;
 pub(super) mod refusal;
+
+use refusal::field_errors;
 
 /// Whether a write may have been carried out. Noted by those who send, asked for by those who have to know although the
 /// sending was cut short.
@@ -73,11 +76,11 @@ pub(super) fn reply(answer: Answer, attempt: &Attempt) -> Result<Reply, Fault> {
     }
 }
 
-/// The reply to a write without a body, which a server has no reason to refuse.
-pub(super) fn without_body(reply: Reply) -> Result<Written<Bytes>, Fault> {
+/// The reply to a write without a body. A server may refuse a deletion that would take other records with it.
+pub(super) fn without_body(of: Source, reply: Reply) -> Written<Bytes> {
     match reply {
-        Reply::Done(body) => Ok(Written::Done(body)),
-        Reply::NotThere => Ok(Written::NotThere),
-        Reply::Refused(_) => Err(Fault::Status(400)),
+        Reply::Done(body) => Written::Done(body),
+        Reply::NotThere => Written::NotThere,
+        Reply::Refused(body) => Written::Rejected(field_errors(of, &body, &Value::Null, |_| None)),
     }
 }

@@ -13,6 +13,7 @@ mod animals;
 mod bulk;
 mod clearing;
 mod concurrency;
+mod edges;
 mod fresh;
 mod order;
 mod outcomes;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Halves, WriteError};
+use super::{Halves, Sweep, SweepAtLast, WriteError};
 use crate::{
     cache::{Answer, CachedBrainStem, Touched},
     domain::{
@@ -25,7 +25,7 @@ impl CachedBrainStem {
             if wrong.is_empty() { self.source.create(input, &attempt).await } else { Ok(Written::Rejected(wrong)) }
         };
         let touched = Touched::new(Source::BrainStem, []);
-        self.halves().write(touched, deadline, Arc::clone(&attempt), write).await
+        self.halves().write((touched, Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
     }
 
     /// Changes a subject. `None`: it is changed, and has to be read again to see how.
@@ -43,7 +43,7 @@ impl CachedBrainStem {
                 refused => Ok(refused.map(|()| None)),
             }
         };
-        self.halves().write(touched(id), deadline, Arc::clone(&attempt), write).await
+        self.halves().write((touched([id]), Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
     }
 
     /// What can be told before sending; only a date of death or birth alone needs a look at the record.
@@ -65,10 +65,15 @@ impl CachedBrainStem {
     }
 
     /// Deletes a subject.
-    pub async fn delete(&self, id: Id<Subject>, deadline: Instant) -> Result<Written<()>, WriteError> {
+    pub async fn delete(&self, id: Id<Subject>, sweep: Sweep, deadline: Instant) -> Result<Written<()>, WriteError> {
         let attempt = Arc::new(Attempt::default());
         let write = self.source.delete(id, &attempt);
-        self.halves().write(touched(id), deadline, Arc::clone(&attempt), write).await
+        self.halves().write((touched([id]), sweep), deadline, Arc::clone(&attempt), write).await
+    }
+
+    /// For the deletion of many.
+    pub fn sweep_at_last(&self, ids: &[Id<Subject>]) -> SweepAtLast {
+        self.halves().sweep_at_last(touched(ids.iter().copied()))
     }
 
     fn halves(&self) -> Halves<'_> {
@@ -76,6 +81,6 @@ impl CachedBrainStem {
     }
 }
 
-fn touched(id: Id<Subject>) -> Touched {
-    Touched::new(Source::BrainStem, [SubjectId::BrainStem(id)])
+fn touched(ids: impl IntoIterator<Item = Id<Subject>>) -> Touched {
+    Touched::new(Source::BrainStem, ids.into_iter().map(SubjectId::BrainStem))
 }

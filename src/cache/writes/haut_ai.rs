@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Instant};
 
 use uuid::Uuid;
 
-use super::{Halves, WriteError};
+use super::{Halves, Sweep, WriteError};
 use crate::{
     cache::{CachedHautAi, Touched},
     domain::{
-        DatasetId, HautAiSubjectId, Sex, Source, Subject, SubjectId,
+        BiologicalSex, DatasetId, HautAiSubjectId, Id, Sex, Source, Subject, SubjectId,
         write::{Change, FieldError, FieldErrorCode, PersonInput, Purpose},
     },
     sources::{
@@ -37,7 +37,7 @@ impl CachedHautAi {
             }
         };
         let touched = Touched::new(Source::HautAi, []);
-        self.halves().write(touched, deadline, Arc::clone(&attempt), write).await
+        self.halves().write((touched, Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
     }
 
     /// Changes a subject. `None`: it is changed, and has to be read again to see how.
@@ -56,7 +56,7 @@ impl CachedHautAi {
                 Written::Rejected(wrong) => Ok(Written::Rejected(wrong)),
             }
         };
-        self.halves().write(touched([id]), deadline, Arc::clone(&attempt), write).await
+        self.halves().write((touched([id]), Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
     }
 
     /// The input with the sex as an id, and whether it was given in another way.
@@ -87,34 +87,30 @@ impl CachedHautAi {
     }
 
     /// The first entry of the dictionary that means this sex.
-    async fn entry_of(
-        &self,
-        credential: CredentialId,
-        sex: Sex,
-    ) -> Result<Option<crate::domain::Id<crate::domain::BiologicalSex>>, SourceError> {
+    async fn entry_of(&self, credential: CredentialId, sex: Sex) -> Result<Option<Id<BiologicalSex>>, SourceError> {
         let dictionary = self.all_biological_sexes(credential).await?;
-        Ok(dictionary.iter().find(|entry| entry.sex() == sex).map(|entry| entry.id))
+        Ok(dictionary.iter().find(|entry| entry.stands_for(sex)).map(|entry| entry.id))
     }
 
     /// Deletes a subject.
     pub async fn delete(&self, id: HautAiSubjectId, deadline: Instant) -> Result<Written<()>, WriteError> {
         let attempt = Arc::new(Attempt::default());
         let write = self.if_covered(id.dataset_id(), self.source().delete(id, &attempt));
-        self.halves().write(touched([id]), deadline, Arc::clone(&attempt), write).await
+        self.halves().write((touched([id]), Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
     }
 
     /// Deletes the files of a subject's images.
     pub async fn clear_photos(&self, id: HautAiSubjectId, deadline: Instant) -> Result<Written<()>, WriteError> {
         let attempt = Arc::new(Attempt::default());
         let write = self.if_covered(id.dataset_id(), self.source().clear_photos(id, &attempt));
-        self.halves().write(touched([id]), deadline, Arc::clone(&attempt), write).await
+        self.halves().write((touched([id]), Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
     }
 
     /// Clears what is known about a subject beside its name and images.
     pub async fn clear_metadata(&self, id: HautAiSubjectId, deadline: Instant) -> Result<Written<()>, WriteError> {
         let attempt = Arc::new(Attempt::default());
         let write = self.if_covered(id.dataset_id(), self.source().clear_metadata(id, &attempt));
-        self.halves().write(touched([id]), deadline, Arc::clone(&attempt), write).await
+        self.halves().write((touched([id]), Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
     }
 
     /// Deletes at most [`MAX_BULK`](crate::sources::haut_ai::MAX_BULK) subjects of one dataset; gives those that were
@@ -129,7 +125,7 @@ impl CachedHautAi {
         let DatasetId { company, dataset: of } = dataset;
         let ids = subjects.iter().map(|subject| HautAiSubjectId { company, dataset: of, subject: *subject });
         let write = self.if_covered(dataset, self.source().delete_many(dataset, subjects, &attempt));
-        self.halves().write(touched(ids), deadline, Arc::clone(&attempt), write).await
+        self.halves().write((touched(ids), Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
     }
 
     async fn if_covered<T>(

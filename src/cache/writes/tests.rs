@@ -121,7 +121,12 @@ fn write(
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let deadline = Instant::now() + LONG;
-    runtime.block_on(caches.halves().write(Touched::new(source, [subject]), deadline, Arc::clone(&attempt), executed))
+    runtime.block_on(caches.halves().write(
+        (Touched::new(source, [subject]), Sweep::AtOnce),
+        deadline,
+        Arc::clone(&attempt),
+        executed,
+    ))
 }
 
 #[test]
@@ -192,7 +197,10 @@ async fn a_write_that_nobody_waits_for_any_longer_counts_as_one_of_which_nobody_
             std::future::pending::<Result<Written<()>, SourceError>>().await
         };
         let touched = Touched::new(Source::BrainStem, [animal(1)]);
-        let mut write = caches.halves().write(touched, Instant::now() + LONG, Arc::clone(&attempt), hanging).boxed();
+        let mut write = caches
+            .halves()
+            .write((touched, Sweep::AtOnce), Instant::now() + LONG, Arc::clone(&attempt), hanging)
+            .boxed();
         assert!((&mut write).now_or_never().is_none());
         drop(write);
         assert_eq!(is_wary(&caches), is_sent);
@@ -212,7 +220,7 @@ async fn at_the_deadline_it_depends_on_whether_it_was_sent() {
         };
         let touched = Touched::new(Source::BrainStem, [animal(1)]);
         let deadline = Instant::now() + Duration::from_millis(20);
-        let outcome = caches.halves().write(touched, deadline, Arc::clone(&attempt), hanging).await;
+        let outcome = caches.halves().write((touched, Sweep::AtOnce), deadline, Arc::clone(&attempt), hanging).await;
         match outcome {
             Err(WriteError::Unknown(error)) => assert!(is_sent && error.fault == Fault::Timeout),
             other => assert!(!is_sent && other == Err(WriteError::Late(Source::BrainStem))),
@@ -227,6 +235,6 @@ fn past_the_deadline_nothing_is_begun() {
     let attempt = Arc::new(Attempt::default());
     let touched = Touched::new(Source::HautAi, []);
     let never = async { panic!("it was begun") };
-    let outcome = block_on(caches.halves().write::<()>(touched, Instant::now(), attempt, never));
+    let outcome = block_on(caches.halves().write::<()>((touched, Sweep::AtOnce), Instant::now(), attempt, never));
     assert_eq!(outcome, Err(WriteError::Late(Source::HautAi)));
 }

@@ -1,6 +1,9 @@
 //! `subjectsDelete`: many at once, in as few requests as the upstreams let.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Mutex, PoisonError},
+};
 
 use async_graphql::{Context, ID, SimpleObject};
 use futures::{StreamExt as _, stream};
@@ -8,9 +11,9 @@ use uuid::Uuid;
 
 use super::{haut_ai, not_there, payloads::UserError, subject_id, writable_brainstem};
 use crate::{
-    cache::writes::WriteError,
+    cache::writes::{Sweep, WriteError},
     domain::{
-        DatasetId, HautAiSubjectId, Id, Subject, SubjectId,
+        DatasetId, HautAiSubjectId, Id, Source, Subject, SubjectId,
         write::{FieldError, FieldErrorCode},
     },
     schema::{
@@ -25,7 +28,7 @@ use crate::{
 const AT_ONCE: usize = 8;
 
 /// What became of each of many subjects.
-#[derive(SimpleObject)]
+#[derive(Clone, SimpleObject)]
 pub struct SubjectsDeletePayload {
     /// One for each of the `ids`, in their order, also where one id is there twice.
     results: Vec<SubjectDeleteResult>,
@@ -34,7 +37,7 @@ pub struct SubjectsDeletePayload {
 }
 
 /// What became of one of many subjects.
-#[derive(SimpleObject)]
+#[derive(Clone, SimpleObject)]
 pub struct SubjectDeleteResult {
     /// As it was given.
     id: ID,
@@ -58,6 +61,19 @@ enum Code {
 enum Job {
     People(DatasetId, Vec<Uuid>),
     Animal(Id<Subject>),
+}
+
+impl Job {
+    fn source(&self) -> Source {
+        match self {
+            Self::People(..) => Source::HautAi,
+            Self::Animal(_) => Source::BrainStem,
+        }
+    }
+
+    fn animal(&self) -> Option<Id<Subject>> {
+        if let Self::Animal(id) = self { Some(*id) } else { None }
+    }
 }
 
 pub(super) async fn delete(ctx: &Context<'_>, ids: &[ID]) -> SubjectsDeletePayload {
@@ -107,27 +123,53 @@ async fn delete_all(ctx: &Context<'_>, subjects: BTreeSet<SubjectId>) -> HashMap
         }
         Ok(None) | Err(_) => {}
     }
-    let done = stream::iter(jobs).map(|job| run(request, job)).buffer_unordered(AT_ONCE);
+    // The animals are deleted one by one; the caches are swept once for all of them.
+    let alone: Vec<_> = jobs.iter().filter_map(Job::animal).collect();
+    let swept = request.sources.brainstem.as_ref().map(|source| source.sweep_at_last(&alone));
+    let refusals = Refusals::default();
+    let done = stream::iter(jobs).map(|job| run(request, &refusals, job)).buffer_unordered(AT_ONCE);
     let done: Vec<_> = done.collect().await;
-    let mut late = BTreeSet::new();
+    drop(swept);
+    let mut told = BTreeSet::new();
     for (of_job, error) in done {
         fates.extend(of_job);
-        match error {
-            // Nothing was asked: one word for all of them.
-            Some(WriteError::Late(source)) if !late.insert(source) => {}
-            Some(error) => add_error(ctx, error.into()),
-            None => {}
+        // The same for many is told once.
+        if let Some(error) = error.map(Error::from)
+            && told.insert((error.source(), error.code()))
+        {
+            add_error(ctx, error);
         }
     }
     fates
 }
 
+/// Sources that refuse everything at the moment: what is left for them is not sent.
+#[derive(Default)]
+struct Refusals(Mutex<Vec<WriteError>>);
+
+impl Refusals {
+    fn of(&self, source: Source) -> Option<WriteError> {
+        let refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.iter().find(|refusal| refusal.source() == source).cloned()
+    }
+
+    fn note(&self, error: &WriteError) {
+        if let WriteError::Failed(refusal) = error
+            && refusal.is_of_the_whole_source()
+        {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(error.clone());
+        }
+    }
+}
+
 /// Every subject of the job with what became of it, and why the request failed if it did.
-async fn run(request: &RequestContext, job: Job) -> (Vec<(SubjectId, Fate)>, Option<WriteError>) {
+async fn run(request: &RequestContext, refusals: &Refusals, job: Job) -> (Vec<(SubjectId, Fate)>, Option<WriteError>) {
     let deadline = request.deadline.0;
+    let refused = refusals.of(job.source());
     let (subjects, outcome) = match job {
         Job::People(dataset, people) => {
             let outcome = match haut_ai(request) {
+                _ if refused.is_some() => refused.map_or(Ok(Written::NotThere), Err),
                 Some((source, _)) => source.delete_many(dataset, &people, deadline).await,
                 None => Ok(Written::NotThere),
             };
@@ -139,12 +181,16 @@ async fn run(request: &RequestContext, job: Job) -> (Vec<(SubjectId, Fate)>, Opt
         Job::Animal(animal) => {
             let id = SubjectId::BrainStem(animal);
             let outcome = match &request.sources.brainstem {
-                Some(source) => source.delete(animal, deadline).await,
+                _ if refused.is_some() => refused.map_or(Ok(Written::NotThere), Err),
+                Some(source) => source.delete(animal, Sweep::AtLast, deadline).await,
                 None => Ok(Written::NotThere),
             };
             (vec![id], outcome.map(|written| written.map(|()| vec![id])))
         }
     };
+    if let Err(error) = &outcome {
+        refusals.note(error);
+    }
     sort(subjects, outcome)
 }
 

@@ -28,7 +28,7 @@ pub enum UserErrorCode {
 }
 
 /// What is wrong with an input, for the form that it came from.
-#[derive(SimpleObject)]
+#[derive(Clone, SimpleObject)]
 pub struct UserError {
     /// The kind of mistake, for programs.
     code: UserErrorCode,
@@ -47,6 +47,7 @@ impl From<FieldError> for UserError {
 }
 
 /// Which subject a payload shows.
+#[derive(Clone)]
 pub(super) enum Affected {
     /// As the upstream answered with.
     Record(Arc<domain::Subject>),
@@ -55,7 +56,7 @@ pub(super) enum Affected {
 }
 
 /// What became of a write of one subject.
-#[derive(SimpleObject)]
+#[derive(Clone, SimpleObject)]
 #[graphql(complex)]
 pub struct SubjectPayload {
     /// What is wrong with the input. Empty: the write was carried out.
@@ -90,7 +91,7 @@ impl SubjectPayload {
 }
 
 /// What became of a deletion.
-#[derive(SimpleObject)]
+#[derive(Clone, SimpleObject)]
 pub struct SubjectDeletePayload {
     /// The `id` of the subject that is deleted now. Null where `userErrors` says why not.
     deleted_id: Option<ID>,

@@ -87,7 +87,7 @@ impl BrainStem {
     pub async fn delete(&self, id: Id<Subject>, attempt: &Attempt) -> Result<Written<()>, SourceError> {
         // Never with a body, which may mean a deletion of many.
         let reply = self.write(Method::DELETE, Some(id), None, attempt).await?;
-        Ok(without_body(reply).map_err(error)?.map(drop))
+        Ok(without_body(Source::BrainStem, reply).map(drop))
     }
 
     async fn write_subject(
@@ -106,13 +106,13 @@ impl BrainStem {
             // Servers fail where it is missing.
             body.entry("tags").or_insert_with(|| json!([]));
         }
-        let body = Value::Object(body).to_string().into_bytes();
-        Ok(match self.write(method, id, Some(body), attempt).await? {
+        let sent = Value::Object(body);
+        Ok(match self.write(method, id, Some(sent.to_string().into_bytes()), attempt).await? {
             Reply::Done(body) => Written::Done(self.written(&body)),
             Reply::NotThere => Written::NotThere,
             Reply::Refused(body) => {
                 let known = |name: &str| fields::known(self.generation, name);
-                Written::Rejected(field_errors(Source::BrainStem, &body, known))
+                Written::Rejected(field_errors(Source::BrainStem, &body, &sent, known))
             }
         })
     }
@@ -134,6 +134,6 @@ impl BrainStem {
             let answer = self.client.send_noting(&request, attempt).await?;
             reply(answer, attempt).map_err(error)
         };
-        self.traffic.watch(sent).await
+        self.traffic.watch_write(Box::pin(sent)).await
     }
 }

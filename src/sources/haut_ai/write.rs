@@ -15,7 +15,7 @@ use crate::{
     sources::{
         Fault, SourceError,
         client::Request,
-        wire::{Texts, record},
+        wire::record,
         write::{
             Attempt, Reply, Written,
             fields::{self, Clear, Field},
@@ -71,7 +71,7 @@ const BIOLOGICAL_SEX: &str = "biological_sex";
 
 #[derive(Default, Deserialize)]
 struct BulkAnswer {
-    deleted: Texts,
+    deleted: Vec<Uuid>,
 }
 
 impl HautAi {
@@ -127,14 +127,16 @@ impl HautAi {
         by_sex: bool,
         attempt: &Attempt,
     ) -> Result<Written<bytes::Bytes>, SourceError> {
-        let body = match body(input, purpose) {
-            Ok(body) => Value::Object(body).to_string().into_bytes(),
+        let sent = match body(input, purpose) {
+            Ok(body) => Value::Object(body),
             Err(errors) => return Ok(Written::Rejected(errors)),
         };
-        Ok(match self.write(method, url, Some(body), attempt).await? {
+        Ok(match self.write(method, url, Some(sent.to_string().into_bytes()), attempt).await? {
             Reply::Done(body) => Written::Done(body),
             Reply::NotThere => Written::NotThere,
-            Reply::Refused(body) => Written::Rejected(field_errors(Source::HautAi, &body, |name| known(name, by_sex))),
+            Reply::Refused(body) => {
+                Written::Rejected(field_errors(Source::HautAi, &body, &sent, |name| known(name, by_sex)))
+            }
         })
     }
 
@@ -172,18 +174,18 @@ impl HautAi {
             url.query_pairs_mut().append_pair("subjects_ids", &subject.to_string());
         }
         let reply = self.write(Method::DELETE, url, None, attempt).await?;
-        let body = match without_body(reply).map_err(error)? {
+        let body = match without_body(Source::HautAi, reply) {
             Written::Done(body) => body,
-            Written::NotThere | Written::Rejected(_) => return Ok(Written::NotThere),
+            refused => return Ok(refused.map(|_| Vec::new())),
         };
         let answer: BulkAnswer = serde_json::from_slice(&body)
             .map_err(|_| error(Fault::Invalid("it does not say which subjects it deleted")))?;
-        Ok(Written::Done(answer.deleted.0.iter().filter_map(|id| Uuid::try_parse(id).ok()).collect()))
+        Ok(Written::Done(answer.deleted))
     }
 
     async fn delete_at(&self, url: Url, attempt: &Attempt) -> Result<Written<()>, SourceError> {
         let reply = self.write(Method::DELETE, url, None, attempt).await?;
-        Ok(without_body(reply).map_err(error)?.map(drop))
+        Ok(without_body(Source::HautAi, reply).map(drop))
     }
 
     async fn write(
@@ -198,7 +200,7 @@ impl HautAi {
             let answer = self.access.send_noting(self, request, attempt).await?;
             reply(answer, attempt).map_err(error)
         };
-        self.traffic.watch(sent).await
+        self.traffic.watch_write(Box::pin(sent)).await
     }
 
     /// What lies below a subject's own URL.

@@ -22,10 +22,11 @@ pub(in crate::sources) struct Known {
     pub(in crate::sources) expected: &'static str,
 }
 
-/// Reads the body of a 400; `known` finds the field behind a name of the server's.
+/// Reads the body of a 400 to what was `sent`; `known` finds the field behind a name of the server's.
 pub(in crate::sources) fn field_errors(
     of: Source,
     body: &[u8],
+    sent: &Value,
     known: impl Fn(&str) -> Option<Known>,
 ) -> Vec<FieldError> {
     let mut errors: Vec<FieldError> = Vec::new();
@@ -37,7 +38,7 @@ pub(in crate::sources) fn field_errors(
             let is_of_no_field = OF_NO_FIELD.contains(&name.as_str());
             for (part, words) in found {
                 let error = match &field {
-                    Some(field) => of_field(field, part, code_of(words)),
+                    Some(field) => of_field(field, parts_of(&sent[&name], part), code_of(words)),
                     None if is_of_no_field => of_no_field(of, code_of(words)),
                     None => of_no_field(of, FieldErrorCode::Invalid),
                 };
@@ -51,6 +52,21 @@ pub(in crate::sources) fn field_errors(
         errors.push(of_no_field(of, FieldErrorCode::Invalid));
     }
     errors
+}
+
+/// As much of a path as is positions and keys that were sent. Other keys are the server's own words.
+fn parts_of(mut value: &Value, mut path: Vec<String>) -> Vec<String> {
+    let mut is_known = |part: &String| {
+        let within = match part.parse::<u16>() {
+            Ok(position) => value.get(usize::from(position)).or(Some(&Value::Null)),
+            Err(_) => value.get(part),
+        };
+        value = within.unwrap_or(&Value::Null);
+        within.is_some()
+    };
+    let known = path.iter().map_while(|part| is_known(part).then_some(())).count();
+    path.truncate(known);
+    path
 }
 
 fn of_field(field: &Known, part: Vec<String>, code: FieldErrorCode) -> FieldError {
@@ -135,7 +151,8 @@ mod tests {
             "tags" => Some(Known { input: "tags", expected: "tags" }),
             _ => None,
         };
-        let errors = field_errors(Source::BrainStem, body.as_bytes(), known);
+        let sent = json!({"name": "n", "tags": ["a", {"name": 1}, "c", "d"]});
+        let errors = field_errors(Source::BrainStem, body.as_bytes(), &sent, known);
         let got: Vec<_> = errors.iter().map(|error| (error.code, error.path.clone())).collect();
         let expected: Vec<_> = expected
             .iter()
@@ -165,6 +182,8 @@ mod tests {
             ),
             (json!({"tags": [{}, {"name": ["SECRET"]}]}), vec![(Invalid, &["tags", "1", "name"])]),
             (json!({"tags": {"non_field_errors": ["SECRET"]}}), vec![(Invalid, &["tags"])]),
+            (json!({"tags": {"SECRET": ["x"]}}), vec![(Invalid, &["tags"])]),
+            (json!({"name": [{"message": "SECRET", "SECRET": "x"}]}), vec![(Invalid, &["name", "0"])]),
             (json!({"non_field_errors": ["The fields a, b must make a unique set."]}), vec![(NotUnique, &[])]),
             (json!({"detail": "SECRET"}), vec![(Invalid, &[])]),
             (json!({"unheard_of": ["This field is required."]}), vec![(Invalid, &[])]),
@@ -180,6 +199,7 @@ mod tests {
         let many: Vec<_> = (0..1_000).map(|number| json!({ "x": [format!("SECRET {number}")] })).collect();
         let body = json!({ "tags": many }).to_string();
         let known = |_: &str| Some(Known { input: "tags", expected: "tags" });
-        assert_eq!(field_errors(Source::HautAi, body.as_bytes(), known).len(), MAX_ERRORS);
+        let sent = json!({ "tags": vec![json!({"x": 1}); 1_000] });
+        assert_eq!(field_errors(Source::HautAi, body.as_bytes(), &sent, known).len(), MAX_ERRORS);
     }
 }

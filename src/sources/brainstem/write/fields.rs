@@ -202,9 +202,9 @@ const FIELDS: &[Named] = &[
     (
         Field {
             input: "supplierText",
-            expected: "a text",
+            expected: "a text of at most 100 characters",
             clear: Clear::EmptyText,
-            read: |input, _| input.supplier_text.as_ref().map(|text| fields::text(text, usize::MAX)),
+            read: |input, _| input.supplier_text.as_ref().map(|text| fields::text(text, 100)),
         },
         None,
         Some("source"),
