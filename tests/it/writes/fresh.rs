@@ -145,3 +145,39 @@ async fn many_deletions_are_seen_as_well() {
     assert_eq!(after["node"], Value::Null);
     assert!(of_list(&after["people"], &json!(person)).is_none());
 }
+
+/// Lists that the gateway has sorted itself are kept whole: they follow every write, too.
+#[tokio::test]
+async fn sorted_lists_follow_every_write() {
+    async fn sorted(app: &TestApp) -> Value {
+        let query = "{ byName: subjects(first: 10, orderBy: {field: NAME}) { totalCount nodes { id name } } \
+            byBirth: subjects(first: 10, orderBy: {field: BIRTH_DATE}) { nodes { id birthDate } } \
+            found: subjects(first: 5, filter: {search: \"zzq\"}) { nodes { id } } }";
+        let first = app.query(query).await.data().clone();
+        app.clear_logs();
+        let second = app.query(query).await.data().clone();
+        assert_eq!((super::asked(app), &second), (0, &first), "it is kept");
+        second
+    }
+    let app = TestApp::new().await;
+    let before = sorted(&app).await["byName"]["totalCount"].as_u64().unwrap();
+    let person = json!({"name": "  !! zzq one", "birthDate": "0001-01-01"});
+    let person = create(&app, new_person(&person)).await["id"].clone();
+    let animal =
+        create(&app, new_animal(&json!({"name": "!! zzq two", "birthDate": "0001-01-01"}))).await["id"].clone();
+    let after = sorted(&app).await;
+    assert_eq!(after["byName"]["totalCount"], before + 2);
+    for list in ["byName", "byBirth", "found"] {
+        let ids: Vec<&Value> = after[list]["nodes"].as_array().unwrap().iter().map(|node| &node["id"]).collect();
+        assert!(ids.contains(&&person) && ids.contains(&&animal), "{list}: {after}");
+    }
+    update(&app, person.as_str().unwrap(), json!({"hautAi": {"name": "zz last", "birthDate": null}})).await;
+    let after = sorted(&app).await;
+    assert!(!after["byName"].to_string().contains(person.as_str().unwrap()), "{after}");
+    assert!(!after["byBirth"].to_string().contains(person.as_str().unwrap()), "{after}");
+    let bulk = "mutation($ids: [ID!]!) { subjectsDelete(ids: $ids) { results { deleted } } }";
+    app.query_with(bulk, json!({"ids": [person, animal]})).await.data();
+    let after = sorted(&app).await;
+    assert_eq!(after["byName"]["totalCount"], before);
+    assert!(!after.to_string().contains(animal.as_str().unwrap()), "{after}");
+}
