@@ -1,11 +1,11 @@
 //! Haut.AI's records and pages, kept.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures::{FutureExt as _, StreamExt as _, future::try_join_all, stream};
+use futures::{FutureExt as _, future::try_join_all};
 
 use super::{
     Answer, Fetch, Fetched, Gathered, Gathering, ListKind, PageKey, RecordKey, Store,
@@ -18,20 +18,20 @@ use crate::{
         SubjectOrder, subject::SexReference,
     },
     sources::{
-        CredentialId, Fault, SourceError,
-        haut_ai::{Detail, HautAi, SAME_AGAIN},
-        paging::{Allowance, MAX_PAGE, NotWhole, Page, Weighed, Whole, Window, whole, window},
+        CredentialId, SourceError,
+        haut_ai::HautAi,
+        paging::{Allowance, NotWhole, Page, Weighed, Whole, Window, whole, window},
     },
 };
 
-/// Subjects of one dataset that are asked for one by one at the same time.
-const FAN_OUT: usize = 8;
-/// From so many subjects of a dataset on, a look at its first page may save requests.
-const LISTING_FROM: usize = 3;
 /// Sexes remembered from records: far more than a dictionary has.
 const MAX_TAUGHT: usize = 1_000;
 /// Bytes counted for an entry of the dictionary.
 const SEX_BYTES: u32 = 256;
+
+mod search;
+
+use search::Search;
 
 /// A list of subjects that Haut.AI serves: those of a dataset, or those that its search finds there.
 #[derive(Clone, Copy, Debug)]
@@ -202,99 +202,6 @@ impl CachedHautAi {
         let mut taught: Vec<_> = taught.iter().filter(|((whose, _), _)| *whose == credential).collect();
         taught.sort_by_key(|((_, id), _)| *id);
         Ok(taught.into_iter().map(|(_, entry)| Arc::clone(entry)).collect())
-    }
-}
-
-/// Finding subjects of one dataset, which has no request for many of them by id.
-struct Search {
-    shared: Arc<Shared>,
-    credential: CredentialId,
-    dataset: DatasetId,
-    missing: Vec<HautAiSubjectId>,
-    found: Fetched<RecordKey, Subject>,
-}
-
-impl Search {
-    /// One by one, side by side within a bound; or by listing the dataset, where that takes fewer requests.
-    async fn run(mut self) -> Fetched<RecordKey, Subject> {
-        match self.shared.source.covers(self.dataset).await {
-            Ok(true) => {}
-            Ok(false) => return self.found,
-            Err(error) => return self.fail(&error),
-        }
-        if self.missing.len() >= LISTING_FROM {
-            // Where listing fails, asking one by one may still do.
-            let _ = self.list(|pages_left, missing| pages_left < missing).await;
-        }
-        let unserved = self.ask_one_by_one().await;
-        if unserved.is_empty() {
-            return self.found;
-        }
-        self.missing = unserved;
-        match self.list(|_, _| true).await {
-            Ok(()) => self.found,
-            // No such dataset: no such subjects.
-            Err(error) if error.is_absence() => self.found,
-            Err(error) => self.fail(&error),
-        }
-    }
-
-    /// Reads the dataset page by page until all are found, it ends, or `worth(pages left, subjects missing)` says no.
-    async fn list(&mut self, worth: impl Fn(u64, u64) -> bool) -> Result<(), SourceError> {
-        let mut at = 0;
-        let mut seen = HashSet::new();
-        loop {
-            let window = self.shared.window(self.credential, SubjectList::all(self.dataset), at, MAX_PAGE).await?;
-            let before = seen.len();
-            for (_, subject) in window.items {
-                seen.insert(subject.record.id);
-                if let Some(position) = self.missing.iter().position(|id| SubjectId::HautAi(*id) == subject.record.id) {
-                    let id = self.missing.swap_remove(position);
-                    self.found.insert(subject_key(self.credential, id), Ok(Some(subject)));
-                }
-            }
-            at = window.end;
-            let left = window.total.map_or(u64::MAX, |total| total.saturating_sub(at)).div_ceil(MAX_PAGE);
-            if self.missing.is_empty() || window.follows == Some(false) || !worth(left, self.missing.len() as u64) {
-                return Ok(());
-            }
-            if seen.len() == before {
-                return Err(SourceError { of: Source::HautAi, fault: Fault::Invalid(SAME_AGAIN) });
-            }
-        }
-    }
-
-    /// Returns those that the server has no such request for.
-    async fn ask_one_by_one(&mut self) -> Vec<HautAiSubjectId> {
-        let shared = &self.shared;
-        let asked = stream::iter(std::mem::take(&mut self.missing))
-            .map(|id| async move { (id, shared.source.subject(id).await) })
-            .buffer_unordered(FAN_OUT);
-        let answers: Vec<_> = asked.collect().await;
-        let mut unserved = Vec::new();
-        for (id, answer) in answers {
-            let answer = match answer {
-                Ok(Detail::There(subject)) => {
-                    self.shared.learn(self.credential, &subject.record);
-                    Ok(Some(subject))
-                }
-                Ok(Detail::Absent) => Ok(None),
-                Ok(Detail::NotServed) => {
-                    unserved.push(id);
-                    continue;
-                }
-                Err(error) => Err(error),
-            };
-            self.found.insert(subject_key(self.credential, id), answer);
-        }
-        unserved
-    }
-
-    fn fail(mut self, error: &SourceError) -> Fetched<RecordKey, Subject> {
-        for id in self.missing {
-            self.found.insert(subject_key(self.credential, id), Err(error.clone()));
-        }
-        self.found
     }
 }
 
