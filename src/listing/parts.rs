@@ -188,7 +188,7 @@ impl<L: Parts> Reader<L> {
         let window = self.list.window(self.part, start, at - start).await?;
         self.total = window.total;
         // Where nothing is there any more, the list has become shorter than it was.
-        let next = if window.end > start { start } else { start.min(self.end_of_part().await?) };
+        let next = if window.end > start { start } else { self.end_between(0, start).await? };
         self.at = Some(next);
         let items: Vec<_> = self.items(start, &window).collect();
         self.ahead.extend(items.into_iter().rev());
@@ -204,24 +204,32 @@ impl<L: Parts> Reader<L> {
         if first.end == 0 || first.follows == Some(false) {
             return Ok(first.end);
         }
-        let is_there = async |at: u64| Ok::<_, LoadError>(self.list.window(self.part, at, 1).await?.end > at);
-        // The record before `low` is there, the one at `high` is not.
         let (mut low, mut high) = (1, MAX_PAGE);
-        while is_there(high).await? {
+        while self.is_there(high).await? {
             (low, high) = (high + 1, high * 2);
             if high > u64::from(u32::MAX) {
-                return Ok(low);
+                return Ok(high);
             }
         }
+        self.end_between(low, high).await
+    }
+
+    /// Where the part ends that has `low` records at least and none at `high`: found by looking, whatever the server
+    /// counts.
+    async fn end_between(&self, mut low: u64, mut high: u64) -> Result<u64, LoadError> {
         while low < high {
             let middle = low.midpoint(high);
-            if is_there(middle).await? {
+            if self.is_there(middle).await? {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
         Ok(low)
+    }
+
+    async fn is_there(&self, at: u64) -> Result<bool, LoadError> {
+        Ok(self.list.window(self.part, at, 1).await?.end > at)
     }
 
     /// What a window brought, with the places of records in it that could not be read.
@@ -239,6 +247,8 @@ impl<L: Parts> Reader<L> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use futures::executor::block_on;
     use proptest::prelude::*;
 
@@ -250,11 +260,15 @@ mod tests {
         ids: Vec<Uuid>,
         sizes: Vec<u64>,
         tells_total: bool,
+        /// What the server counts although it is not there.
+        excess: u64,
+        asked: AtomicUsize,
     }
 
     impl Numbers {
         fn new(sizes: Vec<u64>, tells_total: bool) -> Self {
-            Self { ids: (1..=sizes.len() as u128).map(Uuid::from_u128).collect(), sizes, tells_total }
+            let ids = (1..=sizes.len() as u128).map(Uuid::from_u128).collect();
+            Self { ids, sizes, tells_total, excess: 0, asked: AtomicUsize::new(0) }
         }
     }
 
@@ -266,12 +280,14 @@ mod tests {
         }
 
         async fn window(&self, part: usize, at: u64, count: u64) -> Result<Window<u64>, LoadError> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
             let size = self.sizes[part];
+            let total = self.tells_total.then_some(size + self.excess);
             let before: u64 = self.sizes[..part].iter().sum();
             let end = size.min(at + count).max(at);
             let item = |at| (at, Weighed { record: Arc::new(before + at), bytes: 0 });
             let items = (at..end).map(item).collect();
-            Ok(Window { items, unreadable: 0, end, total: self.tells_total.then_some(size), follows: Some(end < size) })
+            Ok(Window { items, unreadable: 0, end, total, follows: Some(end < size) })
         }
     }
 
@@ -314,6 +330,14 @@ mod tests {
             let mut reader = Reader::new(Numbers::new(vec![3], tells), Direction::Backwards, &border);
             assert_eq!(read(&mut reader, 2).0, [2, 1, 0]);
         }
+    }
+
+    #[test]
+    fn a_server_that_counts_too_many_is_not_asked_for_each_of_them() {
+        let list = Numbers { excess: 4_000_000_000, ..Numbers::new(vec![3], true) };
+        let mut reader = Reader::new(list, Direction::Backwards, &Border::End);
+        assert_eq!(read(&mut reader, 1).0, [2, 1, 0]);
+        assert!(reader.list.asked.into_inner() < 50);
     }
 
     #[test]
