@@ -96,10 +96,6 @@ impl<'w, 'a> Side<'w, 'a> {
             && let Err(error) = self.look(access, want, deadline).await
         {
             self.state = State::Failed(error);
-            // Datasets without a match count as passed, or a walk over many of them would always begin anew.
-            if let Some(border) = self.stream.as_ref().and_then(Stream::border) {
-                self.border = border;
-            }
         }
     }
 
@@ -117,10 +113,18 @@ impl<'w, 'a> Side<'w, 'a> {
             if !matches!(next, Ok(Some(_))) {
                 self.budget.fetch_add(1, Ordering::Relaxed);
             }
-            let Some(step) = next? else {
-                self.state = State::Ended;
-                self.border = last_border(self.direction);
-                return Ok(());
+            let step = match next {
+                Ok(Some(step)) => step,
+                Ok(None) => {
+                    self.state = State::Ended;
+                    self.border = last_border(self.direction);
+                    return Ok(());
+                }
+                Err(error) => {
+                    // Datasets without a match count as passed, or a walk over many of them would always begin anew.
+                    self.border = stream.border().unwrap_or_else(|| self.border.clone());
+                    return Err(error);
+                }
             };
             let passes = match &step.subject {
                 Some(subject) => stream.passes(subject).await?,

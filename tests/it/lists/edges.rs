@@ -234,3 +234,21 @@ async fn a_scan_reads_whole_pages() {
     assert!(page.ids.is_empty() && !page.has_next);
     assert_eq!(app.brainstem().take_log().len(), 5);
 }
+
+/// A record whose sex could not be looked up is left for later, with all behind it.
+#[tokio::test]
+async fn a_sex_that_cannot_be_looked_up_costs_no_record() {
+    let app = TestApp::builder().empty().without_brainstem().build().await;
+    let sexes = app.haut_ai().records("biological_sexes");
+    let female = sexes.iter().find(|sex| sex["tech_name"] == "female").unwrap();
+    let mut one = person(&Dice::new(3).uuid(), DATASET_IDS[0], "bare");
+    one["biological_sex"] = female["id"].clone();
+    app.haut_ai().insert("subjects", one);
+    let down = Fault::new(FaultKind::Html(503)).on_path("/dicts/").times(1);
+    app.haut_ai().set_knobs(|knobs| knobs.faults.push(down));
+    let list = List::filtered(json!({"sex": "FEMALE"}));
+    let page = list.try_page(&app, json!({"first": 5})).await;
+    assert_eq!((page.ids.len(), page.has_next, page.codes()), (0, true, vec![("UPSTREAM_UNAVAILABLE", "HAUT_AI")]));
+    let page = list.page(&app, json!({"first": 5, "after": page.end})).await;
+    assert_eq!((page.ids.len(), page.has_next), (1, false));
+}

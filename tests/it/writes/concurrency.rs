@@ -29,7 +29,7 @@ struct Progress {
 /// Reads until the writer is done; gives the number of reads.
 async fn read(app: Arc<TestApp>, progress: Arc<Progress>, id: String, source: &'static str) -> u64 {
     let query = format!(
-        "query($id: ID!) {{ node(id: $id) {{ ... on Subject {{ metadata }} }} \
+        "query($id: ID!) {{ node(id: $id) {{ ... on Subject {{ metadata projects {{ subjectIds }} }} }} \
          subjects(first: 1, filter: {{sources: [{source}]}}) {{ totalCount nodes {{ metadata }} }} }}"
     );
     let mut reads = 0;
@@ -45,6 +45,11 @@ async fn read(app: Arc<TestApp>, progress: Arc<Progress>, id: String, source: &'
             data["subjects"]["totalCount"].as_u64().unwrap() - 1,
         ];
         assert!(seen.iter().all(|seen| *seen >= answered), "{source}: {seen:?} is from before {answered}");
+        // People have none; every animal that is made joins the first one's project.
+        if let Some(related) = data["node"]["projects"][0]["subjectIds"].as_array() {
+            assert!(related.len() as u64 > answered, "{} animals are from before {answered}", related.len());
+        }
+        assert_eq!(data["node"]["projects"].is_array(), source == "BRAINSTEM");
         reads += 1;
         tokio::task::yield_now().await;
     }
