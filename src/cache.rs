@@ -33,6 +33,7 @@ pub mod gathered;
 mod generations;
 pub mod haut_ai;
 mod keys;
+pub mod purge;
 pub mod sources;
 pub mod writes;
 
@@ -41,6 +42,7 @@ pub use gathered::{Gathered, Gathering};
 pub use generations::{Generations, Moment};
 pub use haut_ai::CachedHautAi;
 pub use keys::{Key, ListKind, PageKey, RecordKey, Touched};
+pub use purge::Purge;
 pub use sources::{Checked, Sources};
 
 use generations::Now;
@@ -197,15 +199,16 @@ impl<K: Key> Store<K> {
         self.generations.advance(touched, is_known);
     }
 
-    /// Throws out what a write touched, whoever it was kept for.
-    fn sweep(&self, touched: &Touched) {
-        for (key, _) in &self.kept {
-            if key.is_touched(touched) {
-                self.kept.invalidate(&*key);
-            }
+    /// Throws out what a write touched, whoever it was kept for; gives the keys.
+    fn sweep(&self, touched: &Touched) -> Vec<K> {
+        let swept: Vec<K> =
+            self.kept.iter().filter(|(key, _)| key.is_touched(touched)).map(|(key, _)| K::clone(&key)).collect();
+        for key in &swept {
+            self.kept.invalidate(key);
         }
         // What is out of date lies there until somebody looks after it, and so do the remains of what was thrown out.
         self.kept.run_pending_tasks();
+        swept
     }
 
     /// An answer for every key: kept, joined, or from the flights that `fetch` cuts the missing keys into.

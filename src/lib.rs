@@ -2,12 +2,14 @@
 //! Haut.AI (people whose skin is imaged) and BrainSTEM (laboratory animals).
 //!
 //! Modules in reading order, as a request passes them:
-//! `http` → `schema` → `loaders` → `cache` → `sources`, with `domain` below all of them.
+//! `http` → `schema` → `loaders` → `cache` → `sources`, with `domain` below all of them; `events` goes the other way, from
+//! writes to those who listen.
 
 pub mod app;
 pub mod cache;
 pub mod config;
 pub mod domain;
+pub mod events;
 pub mod http;
 pub mod listing;
 pub mod loaders;

@@ -8,6 +8,7 @@ use super::{
     Answer, Fetch, Gathered, Gathering, ListKind, Moment, PageKey, RecordKey, Store,
     gathered::{identity, too_many},
     weigh_page,
+    writes::Stores,
 };
 use crate::{
     domain::{Id, Source, Subject, SubjectFilter, SubjectOrder},
@@ -21,13 +22,12 @@ use crate::{
 /// BrainSTEM behind the caches.
 pub struct CachedBrainStem {
     pub(super) source: Arc<BrainStem>,
-    pub(super) records: Arc<Store<RecordKey>>,
-    pub(super) pages: Arc<Store<PageKey>>,
+    pub(super) stores: Stores,
 }
 
 impl CachedBrainStem {
-    pub fn new(source: BrainStem, records: Arc<Store<RecordKey>>, pages: Arc<Store<PageKey>>) -> Self {
-        Self { source: Arc::new(source), records, pages }
+    pub(super) fn new(source: BrainStem, stores: Stores) -> Self {
+        Self { source: Arc::new(source), stores }
     }
 
     /// The client itself.
@@ -45,14 +45,14 @@ impl CachedBrainStem {
             let ids: Vec<_> = missing.iter().filter_map(|key| by_key.get(key).copied()).collect();
             self.source.batches(&ids).into_iter().map(|batch| self.batch(credential, batch)).collect()
         };
-        let mut answers = self.records.answers(by_key.keys().copied(), fetch);
+        let mut answers = self.stores.records.answers(by_key.keys().copied(), fetch);
         by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()
     }
 
     fn batch<T: Model>(&self, credential: CredentialId, ids: Vec<Id<T>>) -> (Vec<RecordKey>, Fetch<RecordKey, T>) {
         let key = move |id: Id<T>| (credential, T::NODE(id));
         let keys = ids.iter().copied().map(key).collect();
-        let (source, records) = (Arc::clone(&self.source), Arc::clone(&self.records));
+        let (source, records) = (Arc::clone(&self.source), Arc::clone(&self.stores.records));
         let fetch = async move {
             let began = records.moment();
             match source.batch(&ids).await {
@@ -117,7 +117,7 @@ impl CachedBrainStem {
             whole.items.retain(|subject| rest.matches(&subject.record, subject.record.sex));
             Ok(Some(Gathered::sorted(whole.items, whole.unreadable, Vec::new(), order)))
         };
-        let gathering = self.pages.answer(&key, fetch).get().await?;
+        let gathering = self.stores.pages.answer(&key, fetch).get().await?;
         Ok(gathering.unwrap_or_else(|| too_many().record))
     }
 
@@ -130,7 +130,7 @@ impl CachedBrainStem {
     ) -> Result<Arc<Page<T>>, SourceError> {
         let stretch = self.source.page_identity::<T>(query, at, count)?;
         let key = PageKey { credential, list: ListKind::of::<T>(), stretch };
-        let (source, records, query) = (Arc::clone(&self.source), Arc::clone(&self.records), query.clone());
+        let (source, records, query) = (Arc::clone(&self.source), Arc::clone(&self.stores.records), query.clone());
         let fetch = async move {
             let began = records.moment();
             let listed = source.page::<T>(&query, at, count).await?;
@@ -138,7 +138,7 @@ impl CachedBrainStem {
             keep_related(&records, began, credential, &listed.related);
             Ok(Some(weigh_page(listed.page)))
         };
-        let page = self.pages.answer(&key, fetch).get().await?;
+        let page = self.stores.pages.answer(&key, fetch).get().await?;
         Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
     }
 }

@@ -29,7 +29,7 @@ struct BySource {
 
 #[derive(Debug, Default)]
 struct Written {
-    generation: u64,
+    since: Since,
     /// What writes of unknown outcome may still change, and until when that is to be expected.
     suspected: Option<(Touched, Instant)>,
 }
@@ -37,8 +37,16 @@ struct Written {
 /// When a read began, as far as writes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
-    haut_ai: u64,
-    brainstem: u64,
+    haut_ai: Since,
+    brainstem: Since,
+}
+
+/// How often a source has been written and purged so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Since {
+    /// Counts purges, too.
+    writes: u64,
+    purges: u64,
 }
 
 impl Generations {
@@ -59,7 +67,8 @@ impl Generations {
             Source::HautAi => &mut sources.haut_ai,
             Source::BrainStem => &mut sources.brainstem,
         };
-        written.generation += 1;
+        written.since.writes += 1;
+        written.since.purges += u64::from(touched.is_purge);
         if !is_known {
             written.suspect(touched, self.wary_for);
         }
@@ -74,7 +83,7 @@ impl Written {
         if let Some((older, until)) = self.suspected.take()
             && now < until
         {
-            all.subjects.extend(older.subjects);
+            all.subjects = all.subjects.and(older.subjects);
         }
         self.suspected = Some((all, now + wary_for));
     }
@@ -85,26 +94,25 @@ pub(super) struct Now<'a>(RwLockReadGuard<'a, BySource>);
 
 impl Now<'_> {
     pub(super) fn moment(&self) -> Moment {
-        Moment { haut_ai: self.0.haut_ai.generation, brainstem: self.0.brainstem.generation }
+        Moment { haut_ai: self.0.haut_ai.since, brainstem: self.0.brainstem.since }
     }
 
-    /// Whether no write that can change this answer was answered since then.
+    /// Whether no write or purge that can change this answer was answered since then.
     pub(super) fn is_current(&self, key: &impl Key, began: Moment) -> bool {
-        key.written_by().is_none_or(|source| match source {
-            Source::HautAi => self.0.haut_ai.generation == began.haut_ai,
-            Source::BrainStem => self.0.brainstem.generation == began.brainstem,
-        })
+        let (now, began) = match key.source() {
+            Source::HautAi => (self.0.haut_ai.since, began.haut_ai),
+            Source::BrainStem => (self.0.brainstem.since, began.brainstem),
+        };
+        if key.is_steady() { now.purges == began.purges } else { now.writes == began.writes }
     }
 
     /// Whether a write of unknown outcome may change this answer at any time.
     pub(super) fn is_suspect(&self, key: &impl Key) -> bool {
-        key.written_by().is_some_and(|source| {
-            let written = match source {
-                Source::HautAi => &self.0.haut_ai,
-                Source::BrainStem => &self.0.brainstem,
-            };
-            let suspected = written.suspected.as_ref();
-            suspected.is_some_and(|(touched, until)| Instant::now() < *until && key.is_touched(touched))
-        })
+        let written = match key.source() {
+            Source::HautAi => &self.0.haut_ai,
+            Source::BrainStem => &self.0.brainstem,
+        };
+        let suspected = written.suspected.as_ref();
+        suspected.is_some_and(|(touched, until)| Instant::now() < *until && key.is_touched(touched))
     }
 }

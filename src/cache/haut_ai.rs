@@ -8,9 +8,10 @@ use std::{
 use futures::{FutureExt as _, future::try_join_all};
 
 use super::{
-    Answer, Fetch, Fetched, Gathered, Gathering, ListKind, PageKey, RecordKey, Store,
+    Answer, Fetch, Fetched, Gathered, Gathering, ListKind, PageKey, RecordKey,
     gathered::{identity, too_many},
     weigh_page,
+    writes::Stores,
 };
 use crate::{
     domain::{
@@ -51,8 +52,7 @@ pub struct CachedHautAi(pub(super) Arc<Shared>);
 
 pub(super) struct Shared {
     pub(super) source: HautAi,
-    pub(super) records: Arc<Store<RecordKey>>,
-    pub(super) pages: Arc<Store<PageKey>>,
+    pub(super) stores: Stores,
     /// The sexes that subjects carried: a second source beside the dictionary.
     taught: Mutex<Sexes>,
 }
@@ -60,8 +60,8 @@ pub(super) struct Shared {
 type Sexes = HashMap<(CredentialId, Id<BiologicalSex>), Arc<BiologicalSex>>;
 
 impl CachedHautAi {
-    pub fn new(source: HautAi, records: Arc<Store<RecordKey>>, pages: Arc<Store<PageKey>>) -> Self {
-        Self(Arc::new(Shared { source, records, pages, taught: Mutex::default() }))
+    pub(super) fn new(source: HautAi, stores: Stores) -> Self {
+        Self(Arc::new(Shared { source, stores, taught: Mutex::default() }))
     }
 
     /// The client itself.
@@ -83,7 +83,7 @@ impl CachedHautAi {
             }
             datasets.into_iter().map(|(dataset, ids)| self.of_dataset(credential, dataset, ids)).collect()
         };
-        let mut answers = self.0.records.answers(by_key.keys().copied(), fetch);
+        let mut answers = self.0.stores.records.answers(by_key.keys().copied(), fetch);
         by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()
     }
 
@@ -152,7 +152,7 @@ impl CachedHautAi {
             let subjects = shared.passing(credential, subjects, &rest).await?;
             Ok(Some(Gathered::sorted(subjects, unreadable, passed_over, order)))
         };
-        let gathering = self.0.pages.answer(&key, fetch).get().await?;
+        let gathering = self.0.stores.pages.answer(&key, fetch).get().await?;
         Ok(gathering.unwrap_or_else(|| too_many().record))
     }
 
@@ -164,7 +164,7 @@ impl CachedHautAi {
             let bytes = datasets.len() * 2 * size_of::<Dataset>();
             Ok(Some(Weighed { record: Arc::new(datasets), bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }))
         };
-        let answer = self.0.pages.answer(&steady(credential, "datasets"), fetch).get().await?;
+        let answer = self.0.stores.pages.answer(&steady(credential, "datasets"), fetch).get().await?;
         Ok(answer.unwrap_or_default())
     }
 
@@ -228,15 +228,15 @@ impl Shared {
         let shared = Arc::clone(self);
         let search = search.map(str::to_owned);
         let fetch = async move {
-            let began = shared.records.moment();
+            let began = shared.stores.records.moment();
             let page = shared.source.subjects(dataset, search.as_deref(), at, count).await?;
             for item in page.items.iter().flatten() {
-                shared.records.keep(began, (credential, NodeId::Subject(item.record.id)), item);
+                shared.stores.records.keep(began, (credential, NodeId::Subject(item.record.id)), item);
                 shared.learn(credential, &item.record);
             }
             Ok(Some(weigh_page(page)))
         };
-        let page = self.pages.answer(&key, fetch).get().await?;
+        let page = self.stores.pages.answer(&key, fetch).get().await?;
         Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
     }
 
@@ -291,7 +291,7 @@ impl Shared {
             let fetch = async move { shared.look_up_sexes(credential, missing).await };
             vec![(keys, fetch.boxed())]
         };
-        let mut answers = self.records.answers(by_key.keys().copied(), fetch);
+        let mut answers = self.stores.records.answers(by_key.keys().copied(), fetch);
         by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()
     }
 
@@ -358,7 +358,7 @@ impl Shared {
             let bytes = SEX_BYTES.saturating_mul(u32::try_from(entries.len()).unwrap_or(u32::MAX));
             Ok(Some(Weighed { record: Arc::new(entries.into_iter().map(Arc::new).collect::<Vec<_>>()), bytes }))
         };
-        self.pages.answer(&steady(credential, "biological_sexes"), fetch).get().await
+        self.stores.pages.answer(&steady(credential, "biological_sexes"), fetch).get().await
     }
 
     fn taught(&self) -> MutexGuard<'_, Sexes> {
@@ -377,5 +377,5 @@ fn sex_key(credential: CredentialId, id: Id<BiologicalSex>) -> RecordKey {
 
 /// A list that no write changes.
 fn steady(credential: CredentialId, name: &str) -> PageKey {
-    PageKey { credential, list: ListKind::Steady, stretch: name.to_owned() }
+    PageKey { credential, list: ListKind::Steady(Source::HautAi), stretch: name.to_owned() }
 }

@@ -9,11 +9,17 @@ use crate::{
 
 /// What a store keeps answers under.
 pub trait Key: Hash + Eq + Clone + Send + Sync + 'static {
-    /// The source whose writes can change the answer; `None`: no write does.
-    fn written_by(&self) -> Option<Source>;
+    /// Where the answer comes from.
+    fn source(&self) -> Source;
 
-    /// Whether a write changed the answer, or may have, whoever it was read for.
-    fn is_touched(&self, by: &Touched) -> bool;
+    /// Whether no write of a subject changes the answer, so that only a purge makes it old: taxonomies, datasets,
+    /// dictionaries.
+    fn is_steady(&self) -> bool;
+
+    /// Whether a write or purge changed the answer, or may have, whoever it was read for.
+    fn is_touched(&self, by: &Touched) -> bool {
+        by.reaches(self)
+    }
 
     /// What the key takes beside its own size.
     fn bytes(&self) -> u32 {
@@ -21,17 +27,66 @@ pub trait Key: Hash + Eq + Clone + Send + Sync + 'static {
     }
 }
 
-/// What a write changes, or may change.
+/// What a write or a purge changes, or may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Touched {
     pub source: Source,
-    /// The subjects that are written. What stands around them, and every list, is touched in any case.
-    pub subjects: HashSet<SubjectId>,
+    /// What stands around them, and every list, is touched in any case.
+    pub subjects: Subjects,
+    /// Whether what no write changes is touched, too.
+    pub is_purge: bool,
+}
+
+/// Which subjects of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subjects {
+    These(HashSet<SubjectId>),
+    All,
 }
 
 impl Touched {
+    /// By a write of these subjects.
     pub fn new(source: Source, subjects: impl IntoIterator<Item = SubjectId>) -> Self {
-        Self { source, subjects: subjects.into_iter().collect() }
+        Self { source, subjects: Subjects::These(subjects.into_iter().collect()), is_purge: false }
+    }
+
+    /// By somebody who knows that these changed without this gateway.
+    pub fn purge(source: Source, subjects: Subjects) -> Self {
+        Self { source, subjects, is_purge: true }
+    }
+
+    /// Whether it is about answers of this kind at all.
+    fn reaches(&self, key: &impl Key) -> bool {
+        key.source() == self.source && (self.is_purge || !key.is_steady())
+    }
+}
+
+impl Subjects {
+    /// Those that are known by id.
+    pub fn named(&self) -> Vec<SubjectId> {
+        match self {
+            Self::These(subjects) => subjects.iter().copied().collect(),
+            Self::All => Vec::new(),
+        }
+    }
+
+    fn contain(&self, id: SubjectId) -> bool {
+        match self {
+            Self::These(subjects) => subjects.contains(&id),
+            Self::All => true,
+        }
+    }
+
+    /// All of either.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        match (self, others) {
+            (Self::These(mut these), Self::These(others)) => {
+                these.extend(others);
+                Self::These(these)
+            }
+            _ => Self::All,
+        }
     }
 }
 
@@ -39,16 +94,18 @@ impl Touched {
 pub type RecordKey = (CredentialId, NodeId);
 
 impl Key for RecordKey {
-    fn written_by(&self) -> Option<Source> {
-        written_by(self.1)
+    fn source(&self) -> Source {
+        self.1.source()
     }
 
+    fn is_steady(&self) -> bool {
+        is_steady(self.1)
+    }
+
+    // Which of what stands around a subject refer to it only the server knows: a project gains it, a procedure goes with
+    // it.
     fn is_touched(&self, by: &Touched) -> bool {
-        match self.1 {
-            NodeId::Subject(id) => by.subjects.contains(&id),
-            // Which of them refer to the subject only the server knows: a project gains it, a procedure goes with it.
-            around => written_by(around) == Some(by.source),
-        }
+        by.reaches(self) && if let NodeId::Subject(id) = self.1 { by.subjects.contain(id) } else { true }
     }
 }
 
@@ -60,58 +117,56 @@ pub struct PageKey {
     pub stretch: String,
 }
 
-/// What a list lists, as far as writes go.
+/// What a list lists, as far as writes go. A subject may enter or leave any list, and move all that stands behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ListKind {
     /// Subjects, or records that change along with them.
     Written(Source),
     /// Records that no write of a subject changes: taxonomies, datasets, dictionaries.
-    Steady,
+    Steady(Source),
 }
 
 impl ListKind {
     /// BrainSTEM's list of such records.
     pub fn of<T: Model>() -> Self {
         // A node's kind alone decides.
-        written_by(T::NODE(Id::new(uuid::Uuid::nil()))).map_or(Self::Steady, Self::Written)
+        let is_steady = is_steady(T::NODE(Id::new(uuid::Uuid::nil())));
+        if is_steady { Self::Steady(Source::BrainStem) } else { Self::Written(Source::BrainStem) }
     }
 }
 
 impl Key for PageKey {
-    fn written_by(&self) -> Option<Source> {
+    fn source(&self) -> Source {
         match self.list {
-            ListKind::Written(source) => Some(source),
-            ListKind::Steady => None,
+            ListKind::Written(source) | ListKind::Steady(source) => source,
         }
+    }
+
+    fn is_steady(&self) -> bool {
+        matches!(self.list, ListKind::Steady(_))
     }
 
     fn bytes(&self) -> u32 {
         u32::try_from(self.stretch.len()).unwrap_or(u32::MAX)
     }
-
-    /// A subject may enter or leave any list, and move all that stands behind it.
-    fn is_touched(&self, by: &Touched) -> bool {
-        self.written_by() == Some(by.source)
-    }
 }
 
-/// Whose writes of a subject can change a record of this kind.
-fn written_by(node: NodeId) -> Option<Source> {
+/// Whether no write of a subject changes a record of this kind.
+fn is_steady(node: NodeId) -> bool {
     match node {
-        NodeId::Subject(SubjectId::HautAi(_)) => Some(Source::HautAi),
-        NodeId::Subject(SubjectId::BrainStem(_))
+        NodeId::Subject(_)
         | NodeId::Project(_)
         | NodeId::Procedure(_)
         | NodeId::SubjectLog(_)
         | NodeId::StateChange(_)
         | NodeId::Breeding(_)
-        | NodeId::Cohort(_) => Some(Source::BrainStem),
+        | NodeId::Cohort(_) => false,
         NodeId::Strain(_)
         | NodeId::Species(_)
         | NodeId::Supplier(_)
         | NodeId::License(_)
         | NodeId::BrainRegion(_)
         | NodeId::BiologicalSex(_)
-        | NodeId::Dataset(_) => None,
+        | NodeId::Dataset(_) => true,
     }
 }

@@ -7,10 +7,11 @@ use std::{
 
 use futures::future;
 
-use super::{CachedBrainStem, CachedHautAi, Generations, Store};
+use super::{CachedBrainStem, CachedHautAi, Generations, Store, writes::Stores};
 use crate::{
     config::{self, Config},
     domain::{Procedure, Source, Subject},
+    events::Listener,
     sources::{
         Fault,
         brainstem::{BrainStem, ListQuery},
@@ -31,6 +32,7 @@ pub struct Sources {
     pub max_scan: u64,
     /// Records of one source that a list may read to be sorted.
     pub max_gather: u64,
+    pub(super) stores: Stores,
 }
 
 /// What `subject-gateway check` learnt of one source.
@@ -50,22 +52,30 @@ impl Sources {
         let absent = if fresh.is_zero() { fresh } else { absent };
         let generations = Arc::new(Generations::new(WARY_FOR));
         // Pages share their records with the other half.
-        let records = Store::new(max_bytes / 2, fresh, absent, &generations);
-        let pages = Store::new(max_bytes / 2, fresh, absent, &generations);
+        let stores = Stores {
+            records: Store::new(max_bytes / 2, fresh, absent, &generations),
+            pages: Store::new(max_bytes / 2, fresh, absent, &generations),
+            events: Arc::default(),
+        };
         let haut_ai = match &config.haut_ai {
             Some(haut_ai) => {
                 let source = HautAi::new(haut_ai, &config.limits)?;
-                Some(CachedHautAi::new(source, Arc::clone(&records), Arc::clone(&pages)))
+                Some(CachedHautAi::new(source, stores.clone()))
             }
             None => None,
         };
         let brainstem = match &config.brainstem {
-            Some(brainstem) => Some(CachedBrainStem::new(BrainStem::new(brainstem, &config.limits)?, records, pages)),
+            Some(brainstem) => Some(CachedBrainStem::new(BrainStem::new(brainstem, &config.limits)?, stores.clone())),
             None => None,
         };
         let sideload = config.brainstem.as_ref().is_some_and(|brainstem| brainstem.sideload);
         let config::Limits { max_scan, max_gather, .. } = config.limits;
-        Ok(Arc::new(Self { haut_ai, brainstem, sideload, max_scan, max_gather }))
+        Ok(Arc::new(Self { haut_ai, brainstem, sideload, max_scan, max_gather, stores }))
+    }
+
+    /// Everything that happens to subjects from now on.
+    pub fn listen(&self) -> Listener {
+        self.stores.events.listen()
     }
 
     /// Reaches every configured source once, side by side.

@@ -14,12 +14,12 @@ const LONG: Duration = Duration::from_secs(3_600);
 
 /// Numbers are records of BrainSTEM that any of its writes touches, but for the largest, which none does.
 impl Key for u64 {
-    fn written_by(&self) -> Option<Source> {
-        (*self < STEADY).then_some(Source::BrainStem)
+    fn source(&self) -> Source {
+        Source::BrainStem
     }
 
-    fn is_touched(&self, by: &Touched) -> bool {
-        self.written_by() == Some(by.source)
+    fn is_steady(&self) -> bool {
+        *self == STEADY
     }
 }
 

@@ -1,13 +1,17 @@
 //! A write from the caches' side: it is watched until its outcome is known, and what it touched is swept out before
-//! whoever asked for it is told.
+//! whoever asked for it is told, and before those who listen are.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use super::{PageKey, RecordKey, Store, Touched};
 use crate::{
-    domain::Source,
+    domain::{Source, SubjectId},
+    events::{Change, Changed, Event, Events},
     sources::{
-        Fault, SourceError,
+        CredentialId, Fault, SourceError,
         write::{Attempt, Written},
     },
 };
@@ -35,65 +39,90 @@ impl WriteError {
     }
 }
 
-/// When what a write touched is thrown out of the caches. From the write's end on nothing older is kept in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sweep {
+/// When what a write touched is thrown out of the caches, and those who listen are told. From the write's end on nothing
+/// older is kept in any case.
+#[derive(Clone, Copy)]
+pub enum Sweep<'a> {
     /// Before the write is answered.
     AtOnce,
-    /// By a [`SweepAtLast`] that covers many writes of one answer: each sweep looks at all that is kept.
-    AtLast,
+    /// When this is dropped, which covers many writes of one answer: each sweep looks at all that is kept.
+    AtLast(&'a SweepAtLast),
 }
 
 /// Throws out what many writes touched when it is dropped, after the last of them and however they ended.
 pub struct SweepAtLast {
     what: Reach,
+    /// Told afterwards: whoever hears of a change and reads must not find what was before it.
+    happened: Mutex<Vec<Event>>,
 }
 
 impl Drop for SweepAtLast {
     fn drop(&mut self) {
         self.what.sweep();
+        let happened = self.happened.get_mut().unwrap_or_else(PoisonError::into_inner);
+        happened.drain(..).for_each(|event| self.what.stores.events.publish(event));
     }
 }
 
-/// What writes touch in both halves of the caches.
+/// Both halves of the caches, and where events go in.
+#[derive(Clone)]
+pub(super) struct Stores {
+    pub(super) records: Arc<Store<RecordKey>>,
+    pub(super) pages: Arc<Store<PageKey>>,
+    pub(super) events: Arc<Events>,
+}
+
+/// What writes touch in them.
 struct Reach {
-    records: Arc<Store<RecordKey>>,
-    pages: Arc<Store<PageKey>>,
+    stores: Stores,
     touched: Touched,
 }
 
 impl Reach {
     fn sweep(&self) {
-        self.records.sweep(&self.touched);
-        self.pages.sweep(&self.touched);
+        self.stores.sweep(&self.touched);
     }
 }
 
-/// Both halves of the caches.
-#[derive(Clone, Copy)]
-pub(super) struct Halves<'a> {
-    pub(super) records: &'a Arc<Store<RecordKey>>,
-    pub(super) pages: &'a Arc<Store<PageKey>>,
+/// What a write is about to do.
+pub(super) struct Plan<'a> {
+    pub(super) change: Change,
+    pub(super) touched: Touched,
+    pub(super) sweep: Sweep<'a>,
+    /// Whose write it is.
+    pub(super) credential: CredentialId,
 }
 
-impl Halves<'_> {
+impl Stores {
+    /// Throws out what was touched; gives the keys of the records among it.
+    pub(super) fn sweep(&self, touched: &Touched) -> Vec<RecordKey> {
+        self.pages.sweep(touched);
+        self.records.sweep(touched)
+    }
+
     /// Lets a write happen within the deadline. Whatever way it ends, be it that nobody waits for it any longer, no read
-    /// that begins afterwards is served from before it.
+    /// that begins afterwards is served from before it. `affected` says which subjects a write that was carried out changed:
+    /// those who listen are told.
     pub(super) async fn write<T>(
-        self,
-        (touched, sweep): (Touched, Sweep),
+        &self,
+        plan: Plan<'_>,
         deadline: Instant,
         attempt: Arc<Attempt>,
         write: impl Future<Output = Result<Written<T>, SourceError>>,
+        affected: impl FnOnce(&T) -> Vec<SubjectId>,
     ) -> Result<Written<T>, WriteError> {
-        let source = touched.source;
+        let source = plan.touched.source;
         if deadline <= Instant::now() {
             return Err(WriteError::Late(source));
         }
-        let mut watch = self.watch(touched, sweep, Arc::clone(&attempt));
+        let mut watch = self.watch(plan, Arc::clone(&attempt));
         let outcome = tokio::time::timeout_at(deadline.into(), write).await;
         let may_be_executed = attempt.may_be_executed();
-        watch.is_known = matches!(outcome, Ok(Ok(_)));
+        watch.affected = match &outcome {
+            Ok(Ok(Written::Done(done))) => Some(affected(done)),
+            Ok(Ok(Written::NotThere | Written::Rejected(_))) => Some(Vec::new()),
+            Ok(Err(_)) | Err(_) => None,
+        };
         // Before the answer: it sweeps.
         drop(watch);
         if let Ok(Err(error)) = &outcome {
@@ -111,37 +140,51 @@ impl Halves<'_> {
         }
     }
 
-    fn watch(self, touched: Touched, sweep: Sweep, attempt: Arc<Attempt>) -> Watch {
-        Watch { reach: self.reach(touched), sweep, attempt, is_known: false }
+    fn watch<'a>(&self, plan: Plan<'a>, attempt: Arc<Attempt>) -> Watch<'a> {
+        Watch { stores: self.clone(), plan, attempt, affected: None }
     }
 
     /// Sweeps once, when it is dropped.
-    pub(super) fn sweep_at_last(self, touched: Touched) -> SweepAtLast {
-        SweepAtLast { what: self.reach(touched) }
-    }
-
-    fn reach(self, touched: Touched) -> Reach {
-        Reach { records: Arc::clone(self.records), pages: Arc::clone(self.pages), touched }
+    pub(super) fn sweep_at_last(&self, touched: Touched) -> SweepAtLast {
+        SweepAtLast { what: Reach { stores: self.clone(), touched }, happened: Mutex::default() }
     }
 }
 
 /// A write on its way. Dropped before its outcome is known, it counts as one of which nobody knows.
-struct Watch {
-    reach: Reach,
-    sweep: Sweep,
+struct Watch<'a> {
+    stores: Stores,
+    plan: Plan<'a>,
     attempt: Arc<Attempt>,
-    is_known: bool,
+    /// The subjects that it changed, once that is known.
+    affected: Option<Vec<SubjectId>>,
 }
 
-impl Drop for Watch {
+impl Watch<'_> {
+    /// What those who listen are told. A subject whose creation ended in the dark has no name to tell.
+    fn event(&mut self) -> Option<Event> {
+        let (change, subjects) = match self.affected.take() {
+            Some(affected) => (self.plan.change, affected),
+            None => (Change::Unknown, self.plan.touched.subjects.named()),
+        };
+        let event = || Event::now(change, Changed::These(subjects.clone()), Some(self.plan.credential));
+        (!subjects.is_empty()).then(event)
+    }
+}
+
+impl Drop for Watch<'_> {
     fn drop(&mut self) {
         if !self.attempt.may_be_executed() {
             return;
         }
-        // First nothing older can be kept any longer, then what is kept goes.
-        self.reach.records.advance(&self.reach.touched, self.is_known);
-        if self.sweep == Sweep::AtOnce {
-            self.reach.sweep();
+        // First nothing older can be kept any longer, then what is kept goes, then others are told.
+        self.stores.records.advance(&self.plan.touched, self.affected.is_some());
+        let event = self.event();
+        match self.plan.sweep {
+            Sweep::AtOnce => {
+                self.stores.sweep(&self.plan.touched);
+                event.into_iter().for_each(|event| self.stores.events.publish(event));
+            }
+            Sweep::AtLast(last) => last.happened.lock().unwrap_or_else(PoisonError::into_inner).extend(event),
         }
     }
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    BiologicalSex, BrainRegion, Breeding, Cohort, License, Procedure, Project, Species, StateChange, Strain, Subject,
-    SubjectLog, Supplier,
+    BiologicalSex, BrainRegion, Breeding, Cohort, License, Procedure, Project, Source, Species, StateChange, Strain,
+    Subject, SubjectLog, Supplier,
 };
 
 /// An upstream's UUID of a `T`; a loader's key.
@@ -104,6 +104,14 @@ pub enum SubjectId {
 }
 
 impl SubjectId {
+    /// Who has the subject.
+    pub fn source(self) -> Source {
+        match self {
+            Self::HautAi(_) => Source::HautAi,
+            Self::BrainStem(_) => Source::BrainStem,
+        }
+    }
+
     /// The upstream's own UUID of the subject.
     pub fn source_id(self) -> Uuid {
         match self {
@@ -141,6 +149,15 @@ const HAUT_AI: u8 = 1;
 const BRAINSTEM: u8 = 2;
 
 impl NodeId {
+    /// Who has it.
+    pub fn source(self) -> Source {
+        match self {
+            Self::Subject(id) => id.source(),
+            Self::BiologicalSex(_) | Self::Dataset(_) => Source::HautAi,
+            _ => Source::BrainStem,
+        }
+    }
+
     /// The GraphQL type that the id belongs to.
     pub fn type_name(self) -> &'static str {
         match self {

@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Halves, Sweep, SweepAtLast, WriteError};
+use super::{Plan, Sweep, SweepAtLast, WriteError};
 use crate::{
     cache::{Answer, CachedBrainStem, Touched},
     domain::{
         Id, Source, Subject, SubjectId,
         write::{AnimalInput, Purpose},
     },
+    events::Change,
     sources::{
         CredentialId, SourceError,
         brainstem::BrainStem,
@@ -24,8 +25,8 @@ impl CachedBrainStem {
             let wrong = self.source.problems(input, Purpose::Create);
             if wrong.is_empty() { self.source.create(input, &attempt).await } else { Ok(Written::Rejected(wrong)) }
         };
-        let touched = Touched::new(Source::BrainStem, []);
-        self.halves().write((touched, Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
+        let plan = self.plan(Change::Created, [], Sweep::AtOnce);
+        self.stores.write(plan, deadline, Arc::clone(&attempt), write, |made| vec![made.id]).await
     }
 
     /// Changes a subject. `None`: it is changed, and has to be read again to see how.
@@ -43,7 +44,8 @@ impl CachedBrainStem {
                 refused => Ok(refused.map(|()| None)),
             }
         };
-        self.halves().write((touched([id]), Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
+        let plan = self.plan(Change::Updated, [id], Sweep::AtOnce);
+        self.stores.write(plan, deadline, Arc::clone(&attempt), write, |_| vec![SubjectId::BrainStem(id)]).await
     }
 
     /// What can be told before sending; only a date of death or birth alone needs a look at the record.
@@ -65,19 +67,25 @@ impl CachedBrainStem {
     }
 
     /// Deletes a subject.
-    pub async fn delete(&self, id: Id<Subject>, sweep: Sweep, deadline: Instant) -> Result<Written<()>, WriteError> {
+    pub async fn delete(
+        &self,
+        id: Id<Subject>,
+        sweep: Sweep<'_>,
+        deadline: Instant,
+    ) -> Result<Written<()>, WriteError> {
         let attempt = Arc::new(Attempt::default());
         let write = self.source.delete(id, &attempt);
-        self.halves().write((touched([id]), sweep), deadline, Arc::clone(&attempt), write).await
+        let plan = self.plan(Change::Deleted, [id], sweep);
+        self.stores.write(plan, deadline, Arc::clone(&attempt), write, |()| vec![SubjectId::BrainStem(id)]).await
     }
 
     /// For the deletion of many.
     pub fn sweep_at_last(&self, ids: &[Id<Subject>]) -> SweepAtLast {
-        self.halves().sweep_at_last(touched(ids.iter().copied()))
+        self.stores.sweep_at_last(touched(ids.iter().copied()))
     }
 
-    fn halves(&self) -> Halves<'_> {
-        Halves { records: &self.records, pages: &self.pages }
+    fn plan<'a>(&self, change: Change, ids: impl IntoIterator<Item = Id<Subject>>, sweep: Sweep<'a>) -> Plan<'a> {
+        Plan { change, touched: touched(ids), sweep, credential: self.source.credential() }
     }
 }
 

@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Instant};
 
 use uuid::Uuid;
 
-use super::{Halves, Sweep, WriteError};
+use super::{Plan, Sweep, WriteError};
 use crate::{
     cache::{CachedHautAi, Touched},
     domain::{
         BiologicalSex, DatasetId, HautAiSubjectId, Id, Sex, Source, Subject, SubjectId,
-        write::{Change, FieldError, FieldErrorCode, PersonInput, Purpose},
+        write::{self, FieldError, FieldErrorCode, PersonInput, Purpose},
     },
+    events::Change,
     sources::{
         CredentialId, SourceError,
         haut_ai::HautAi,
@@ -36,8 +37,8 @@ impl CachedHautAi {
                 Written::Rejected(wrong) => Ok(Written::Rejected(wrong)),
             }
         };
-        let touched = Touched::new(Source::HautAi, []);
-        self.halves().write((touched, Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
+        let plan = self.plan(Change::Created, []);
+        self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |made| vec![made.id]).await
     }
 
     /// Changes a subject. `None`: it is changed, and has to be read again to see how.
@@ -56,7 +57,8 @@ impl CachedHautAi {
                 Written::Rejected(wrong) => Ok(Written::Rejected(wrong)),
             }
         };
-        self.halves().write((touched([id]), Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
+        let plan = self.plan(Change::Updated, [id]);
+        self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |_| vec![SubjectId::HautAi(id)]).await
     }
 
     /// The input with the sex as an id, and whether it was given in another way.
@@ -75,10 +77,10 @@ impl CachedHautAi {
         let by_sex = !sex.is_left();
         if wrong.is_empty() {
             match sex {
-                Change::Leave => {}
-                Change::Clear => input.biological_sex = Change::Clear,
-                Change::To(sex) => match self.entry_of(credential, sex).await? {
-                    Some(entry) => input.biological_sex = Change::To(entry),
+                write::Change::Leave => {}
+                write::Change::Clear => input.biological_sex = write::Change::Clear,
+                write::Change::To(sex) => match self.entry_of(credential, sex).await? {
+                    Some(entry) => input.biological_sex = write::Change::To(entry),
                     None => wrong.push(no_such_sex()),
                 },
             }
@@ -96,21 +98,24 @@ impl CachedHautAi {
     pub async fn delete(&self, id: HautAiSubjectId, deadline: Instant) -> Result<Written<()>, WriteError> {
         let attempt = Arc::new(Attempt::default());
         let write = self.if_covered(id.dataset_id(), self.source().delete(id, &attempt));
-        self.halves().write((touched([id]), Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
+        let plan = self.plan(Change::Deleted, [id]);
+        self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |_| vec![SubjectId::HautAi(id)]).await
     }
 
     /// Deletes the files of a subject's images.
     pub async fn clear_photos(&self, id: HautAiSubjectId, deadline: Instant) -> Result<Written<()>, WriteError> {
         let attempt = Arc::new(Attempt::default());
         let write = self.if_covered(id.dataset_id(), self.source().clear_photos(id, &attempt));
-        self.halves().write((touched([id]), Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
+        let plan = self.plan(Change::Cleared, [id]);
+        self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |_| vec![SubjectId::HautAi(id)]).await
     }
 
     /// Clears what is known about a subject beside its name and images.
     pub async fn clear_metadata(&self, id: HautAiSubjectId, deadline: Instant) -> Result<Written<()>, WriteError> {
         let attempt = Arc::new(Attempt::default());
         let write = self.if_covered(id.dataset_id(), self.source().clear_metadata(id, &attempt));
-        self.halves().write((touched([id]), Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
+        let plan = self.plan(Change::Cleared, [id]);
+        self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |_| vec![SubjectId::HautAi(id)]).await
     }
 
     /// Deletes at most [`MAX_BULK`](crate::sources::haut_ai::MAX_BULK) subjects of one dataset; gives those that were
@@ -123,9 +128,11 @@ impl CachedHautAi {
     ) -> Result<Written<Vec<Uuid>>, WriteError> {
         let attempt = Arc::new(Attempt::default());
         let DatasetId { company, dataset: of } = dataset;
-        let ids = subjects.iter().map(|subject| HautAiSubjectId { company, dataset: of, subject: *subject });
+        let id = |subject: &Uuid| HautAiSubjectId { company, dataset: of, subject: *subject };
         let write = self.if_covered(dataset, self.source().delete_many(dataset, subjects, &attempt));
-        self.halves().write((touched(ids), Sweep::AtOnce), deadline, Arc::clone(&attempt), write).await
+        let plan = self.plan(Change::Deleted, subjects.iter().map(id));
+        let gone = |deleted: &Vec<Uuid>| deleted.iter().map(|subject| SubjectId::HautAi(id(subject))).collect();
+        self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, gone).await
     }
 
     async fn if_covered<T>(
@@ -136,13 +143,10 @@ impl CachedHautAi {
         if self.source().covers(dataset).await? { write.await } else { Ok(Written::NotThere) }
     }
 
-    fn halves(&self) -> Halves<'_> {
-        Halves { records: &self.0.records, pages: &self.0.pages }
+    fn plan(&self, change: Change, ids: impl IntoIterator<Item = HautAiSubjectId>) -> Plan<'static> {
+        let touched = Touched::new(Source::HautAi, ids.into_iter().map(SubjectId::HautAi));
+        Plan { change, touched, sweep: Sweep::AtOnce, credential: self.source().credential() }
     }
-}
-
-fn touched(ids: impl IntoIterator<Item = HautAiSubjectId>) -> Touched {
-    Touched::new(Source::HautAi, ids.into_iter().map(SubjectId::HautAi))
 }
 
 fn no_such_sex() -> FieldError {

@@ -13,6 +13,7 @@ use crate::{
         subject::bare,
         write::{FieldError, FieldErrorCode},
     },
+    events::Listener,
     sources::{
         CredentialId,
         paging::{Page, Weighed},
@@ -22,8 +23,7 @@ use crate::{
 const LONG: Duration = Duration::from_secs(3_600);
 
 struct Caches {
-    records: Arc<Store<RecordKey>>,
-    pages: Arc<Store<PageKey>>,
+    stores: Stores,
 }
 
 fn animal(number: u128) -> SubjectId {
@@ -43,36 +43,31 @@ impl Caches {
     /// Two credentials, each with the same records and pages of both sources.
     fn full() -> Self {
         let generations = Arc::new(Generations::new(LONG));
-        let caches = Self {
-            records: Store::new(1 << 20, LONG, LONG, &generations),
-            pages: Store::new(1 << 20, LONG, LONG, &generations),
-        };
-        let began = caches.records.moment();
+        let records = Store::new(1 << 20, LONG, LONG, &generations);
+        let pages = Store::new(1 << 20, LONG, LONG, &generations);
+        let caches = Self { stores: Stores { records, pages, events: Arc::default() } };
+        let began = caches.stores.records.moment();
         for credential in [credential("a"), credential("b")] {
             for subject in [animal(1), animal(2), person(1), person(2)] {
-                caches.records.keep(began, (credential, NodeId::Subject(subject)), &weighed(subject));
+                caches.stores.records.keep(began, (credential, NodeId::Subject(subject)), &weighed(subject));
             }
             for node in around() {
-                caches.records.keep(began, (credential, node), &Weighed::new((), 1));
+                caches.stores.records.keep(began, (credential, node), &Weighed::new((), 1));
             }
             for (list, name) in lists() {
                 let key = PageKey { credential, list, stretch: name.to_owned() };
                 let items = [animal(1), person(1)].map(|subject| Some(weighed(subject)));
                 let page = Page { start: 0, items: items.into(), total: Some(2), follows: Some(false) };
-                caches.pages.keep(began, key, &Weighed::new(page, 100));
+                caches.stores.pages.keep(began, key, &Weighed::new(page, 100));
             }
         }
         caches
     }
 
-    fn halves(&self) -> Halves<'_> {
-        Halves { records: &self.records, pages: &self.pages }
-    }
-
     /// What is left, by whatever credential; both have the same.
     fn left(&self) -> (HashSet<NodeId>, HashSet<String>) {
-        let records: Vec<NodeId> = self.records.kept.iter().map(|(key, _)| key.1).collect();
-        let pages: Vec<String> = self.pages.kept.iter().map(|(key, _)| key.stretch.clone()).collect();
+        let records: Vec<NodeId> = self.stores.records.kept.iter().map(|(key, _)| key.1).collect();
+        let pages: Vec<String> = self.stores.pages.kept.iter().map(|(key, _)| key.stretch.clone()).collect();
         let (nodes, lists): (HashSet<_>, HashSet<_>) =
             (records.iter().copied().collect(), pages.iter().cloned().collect());
         assert_eq!((records.len(), pages.len()), (2 * nodes.len(), 2 * lists.len()), "the same for both credentials");
@@ -107,6 +102,18 @@ fn lists() -> [(ListKind, &'static str); 4] {
     ]
 }
 
+fn deletion(source: Source, subject: Option<SubjectId>) -> Plan<'static> {
+    let touched = Touched::new(source, subject);
+    Plan { change: Change::Deleted, touched, sweep: Sweep::AtOnce, credential: credential("a") }
+}
+
+/// The next event, as far as there is one already.
+fn told(listener: &mut Listener) -> Option<(Change, Changed)> {
+    let event = listener.next().now_or_never()??.unwrap();
+    assert_eq!(event.seen_by, Some(credential("a")));
+    Some((event.change, event.changed.clone()))
+}
+
 /// A write of one subject that ends so.
 fn write(
     caches: &Caches,
@@ -121,11 +128,12 @@ fn write(
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let deadline = Instant::now() + LONG;
-    runtime.block_on(caches.halves().write(
-        (Touched::new(source, [subject]), Sweep::AtOnce),
+    runtime.block_on(caches.stores.write(
+        deletion(source, Some(subject)),
         deadline,
         Arc::clone(&attempt),
         executed,
+        |()| vec![subject],
     ))
 }
 
@@ -134,7 +142,9 @@ fn what_is_erased_is_in_no_kept_copy() {
     let caches = Caches::full();
     let all = caches.left();
     assert_eq!((all.0.len(), all.1.len()), (12, 4));
+    let mut listener = caches.stores.events.listen();
     assert_eq!(write(&caches, animal(1), |_| Ok(Written::Done(()))), Ok(Written::Done(())));
+    assert_eq!(told(&mut listener), Some((Change::Deleted, Changed::These(vec![animal(1)]))));
     let (records, pages) = caches.left();
     let [.., strain, dataset] = around();
     let expected = [animal(2), person(1), person(2)].map(NodeId::Subject).into_iter().chain([strain, dataset]);
@@ -142,6 +152,7 @@ fn what_is_erased_is_in_no_kept_copy() {
     assert_eq!(pages, HashSet::from(["strains".to_owned(), "people".to_owned()]));
 
     write(&caches, person(1), |_| Ok(Written::NotThere)).unwrap();
+    assert_eq!(told(&mut listener), None);
     let (records, pages) = caches.left();
     assert!(!records.contains(&NodeId::Subject(person(1))) && records.contains(&NodeId::Subject(person(2))));
     assert_eq!(pages, HashSet::from(["strains".to_owned()]));
@@ -151,7 +162,8 @@ fn what_is_erased_is_in_no_kept_copy() {
 fn what_was_not_carried_out_touches_nothing() {
     let caches = Caches::full();
     let all = caches.left();
-    let began = caches.records.moment();
+    let began = caches.stores.records.moment();
+    let mut listener = caches.stores.events.listen();
     let error = || SourceError { of: Source::BrainStem, fault: Fault::Timeout };
     let rejected = || Written::Rejected(vec![FieldError::of("name", FieldErrorCode::Required, "")]);
     let end = |attempt: &Attempt| {
@@ -164,16 +176,18 @@ fn what_was_not_carried_out_touches_nothing() {
         Ok(rejected())
     };
     assert_eq!(write(&caches, animal(1), end), Ok(rejected()));
-    assert_eq!((caches.left(), caches.records.moment()), (all, began));
+    assert_eq!((caches.left(), caches.stores.records.moment()), (all, began));
+    assert_eq!(told(&mut listener), None);
 }
 
 /// Whether the caches behave as after a write of which nobody knows.
 fn is_wary(caches: &Caches) -> bool {
     let key = (credential("a"), NodeId::Subject(animal(1)));
-    let gone = caches.records.at_hand::<Subject>(&key).is_none();
-    caches.records.keep(caches.records.moment(), key, &weighed(animal(1)));
+    let gone = caches.stores.records.at_hand::<Subject>(&key).is_none();
+    caches.stores.records.keep(caches.stores.records.moment(), key, &weighed(animal(1)));
     let other = (credential("a"), NodeId::Subject(animal(2)));
-    gone && caches.records.at_hand::<Subject>(&key).is_none() && caches.records.at_hand::<Subject>(&other).is_some()
+    gone && caches.stores.records.at_hand::<Subject>(&key).is_none()
+        && caches.stores.records.at_hand::<Subject>(&other).is_some()
 }
 
 #[test]
@@ -196,13 +210,16 @@ async fn a_write_that_nobody_waits_for_any_longer_counts_as_one_of_which_nobody_
             }
             std::future::pending::<Result<Written<()>, SourceError>>().await
         };
-        let touched = Touched::new(Source::BrainStem, [animal(1)]);
+        let mut listener = caches.stores.events.listen();
+        let plan = deletion(Source::BrainStem, Some(animal(1)));
         let mut write = caches
-            .halves()
-            .write((touched, Sweep::AtOnce), Instant::now() + LONG, Arc::clone(&attempt), hanging)
+            .stores
+            .write(plan, Instant::now() + LONG, Arc::clone(&attempt), hanging, |()| vec![animal(1)])
             .boxed();
         assert!((&mut write).now_or_never().is_none());
         drop(write);
+        let unknown = (Change::Unknown, Changed::These(vec![animal(1)]));
+        assert_eq!(told(&mut listener), is_sent.then_some(unknown));
         assert_eq!(is_wary(&caches), is_sent);
     }
 }
@@ -218,9 +235,10 @@ async fn at_the_deadline_it_depends_on_whether_it_was_sent() {
             }
             std::future::pending::<Result<Written<()>, SourceError>>().await
         };
-        let touched = Touched::new(Source::BrainStem, [animal(1)]);
+        let plan = deletion(Source::BrainStem, Some(animal(1)));
         let deadline = Instant::now() + Duration::from_millis(20);
-        let outcome = caches.halves().write((touched, Sweep::AtOnce), deadline, Arc::clone(&attempt), hanging).await;
+        let affected = |(): &()| vec![animal(1)];
+        let outcome = caches.stores.write(plan, deadline, Arc::clone(&attempt), hanging, affected).await;
         match outcome {
             Err(WriteError::Unknown(error)) => assert!(is_sent && error.fault == Fault::Timeout),
             other => assert!(!is_sent && other == Err(WriteError::Late(Source::BrainStem))),
@@ -233,8 +251,8 @@ async fn at_the_deadline_it_depends_on_whether_it_was_sent() {
 fn past_the_deadline_nothing_is_begun() {
     let caches = Caches::full();
     let attempt = Arc::new(Attempt::default());
-    let touched = Touched::new(Source::HautAi, []);
     let never = async { panic!("it was begun") };
-    let outcome = block_on(caches.halves().write::<()>((touched, Sweep::AtOnce), Instant::now(), attempt, never));
+    let plan = deletion(Source::HautAi, None);
+    let outcome = block_on(caches.stores.write::<()>(plan, Instant::now(), attempt, never, |()| Vec::new()));
     assert_eq!(outcome, Err(WriteError::Late(Source::HautAi)));
 }

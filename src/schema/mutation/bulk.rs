@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{haut_ai, not_there, payloads::UserError, subject_id, writable_brainstem};
 use crate::{
-    cache::writes::{Sweep, WriteError},
+    cache::writes::{Sweep, SweepAtLast, WriteError},
     domain::{
         DatasetId, HautAiSubjectId, Id, Source, Subject, SubjectId,
         write::{FieldError, FieldErrorCode},
@@ -127,7 +127,7 @@ async fn delete_all(ctx: &Context<'_>, subjects: BTreeSet<SubjectId>) -> HashMap
     let alone: Vec<_> = jobs.iter().filter_map(Job::animal).collect();
     let swept = request.sources.brainstem.as_ref().map(|source| source.sweep_at_last(&alone));
     let refusals = Refusals::default();
-    let done = stream::iter(jobs).map(|job| run(request, &refusals, job)).buffer_unordered(AT_ONCE);
+    let done = stream::iter(jobs).map(|job| run(request, &refusals, swept.as_ref(), job)).buffer_unordered(AT_ONCE);
     let done: Vec<_> = done.collect().await;
     drop(swept);
     let mut told = BTreeSet::new();
@@ -163,7 +163,12 @@ impl Refusals {
 }
 
 /// Every subject of the job with what became of it, and why the request failed if it did.
-async fn run(request: &RequestContext, refusals: &Refusals, job: Job) -> (Vec<(SubjectId, Fate)>, Option<WriteError>) {
+async fn run(
+    request: &RequestContext,
+    refusals: &Refusals,
+    swept: Option<&SweepAtLast>,
+    job: Job,
+) -> (Vec<(SubjectId, Fate)>, Option<WriteError>) {
     let deadline = request.deadline.0;
     let refused = refusals.of(job.source());
     let (subjects, outcome) = match job {
@@ -182,7 +187,7 @@ async fn run(request: &RequestContext, refusals: &Refusals, job: Job) -> (Vec<(S
             let id = SubjectId::BrainStem(animal);
             let outcome = match &request.sources.brainstem {
                 _ if refused.is_some() => refused.map_or(Ok(Written::NotThere), Err),
-                Some(source) => source.delete(animal, Sweep::AtLast, deadline).await,
+                Some(source) => source.delete(animal, swept.map_or(Sweep::AtOnce, Sweep::AtLast), deadline).await,
                 None => Ok(Written::NotThere),
             };
             (vec![id], outcome.map(|written| written.map(|()| vec![id])))
