@@ -73,6 +73,8 @@ pub struct Gateway {
     pub log_format: LogFormat,
     /// `GATEWAY_LOG_LEVEL`, default `info`: a tracing filter.
     pub log_level: String,
+    /// `GATEWAY_PING_MS`, default 12,000: how often a sign of life is sent over WebSockets and streams of events.
+    pub ping: Duration,
     /// `GATEWAY_SHUTDOWN_MS`, default 10,000: how long requests in flight may go on after the signal to stop.
     pub shutdown: Duration,
 }
@@ -185,6 +187,12 @@ pub struct Limits {
     pub deadline: Duration,
     /// `LIMITS_BODY_BYTES`, default 1,048,576: a request's body.
     pub body_bytes: usize,
+    /// `LIMITS_CONNECTIONS`, default 1,000: WebSockets and streams of events at the same time.
+    pub connections: usize,
+    /// `LIMITS_SUBSCRIPTIONS`, default 100: operations at the same time on one WebSocket.
+    pub subscriptions: usize,
+    /// `LIMITS_INIT_MS`, default 3,000: how long a new WebSocket may take for its `connection_init`.
+    pub init: Duration,
     /// `LIMITS_UPSTREAM_BYTES`, default 33,554,432: one upstream answer, decompressed.
     pub upstream_bytes: usize,
     /// `LIMITS_UPSTREAM_CONCURRENCY`, default 32: requests in flight towards one source.

@@ -2,13 +2,17 @@
 
 mod accept;
 mod answer;
+mod connections;
 mod graphql;
 mod health;
 mod host;
 mod layers;
 pub mod playground;
+mod purge;
 mod request;
 pub mod server;
+mod stream;
+mod websocket;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +25,7 @@ use axum::{
     },
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse as _, Redirect, Response},
-    routing::get,
+    routing::{get, post},
 };
 use tower_http::{
     CompressionLevel,
@@ -34,11 +38,12 @@ pub use self::health::Readiness;
 use self::{
     accept::Format,
     answer::{Refusal, code},
+    connections::Connections,
 };
 use crate::{
     cache::Sources,
     config::{Auth, Config, CorsOrigins},
-    schema::{self, GatewaySchema, Scope},
+    schema::{self, GatewaySchema, Scope, streaming::Caller},
 };
 
 /// The smallest answer that is compressed: below it nothing is gained over one packet.
@@ -48,6 +53,14 @@ const SMALLEST_COMPRESSED: u64 = 1_024;
 pub(crate) struct Service {
     schema: GatewaySchema,
     sources: Arc<Sources>,
+    /// WebSockets and streams of events.
+    connections: Connections,
+    /// Operations at the same time on one WebSocket.
+    max_operations: usize,
+    /// How long a new WebSocket may take for its `connection_init`.
+    init: Duration,
+    /// How often a sign of life is sent on a connection that stays.
+    ping: Duration,
     readiness: Readiness,
     deadline: Duration,
     body_bytes: usize,
@@ -67,6 +80,10 @@ impl Service {
         Self {
             schema: schema::build(gateway.introspection),
             sources,
+            connections: Connections::new(config.limits.connections),
+            max_operations: config.limits.subscriptions,
+            init: config.limits.init,
+            ping: gateway.ping,
             readiness,
             deadline: config.limits.deadline,
             body_bytes: config.limits.body_bytes,
@@ -82,6 +99,13 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Who asks, and how long one answer may take.
+    fn caller(&self) -> Caller {
+        Caller { sources: Arc::clone(&self.sources), granted: self.granted, time: self.deadline }
+    }
+}
+
 /// Everything that is served.
 pub(crate) fn router(service: &Arc<Service>) -> Router {
     with_layers(routes(service), service)
@@ -89,9 +113,12 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
 
 fn routes(service: &Arc<Service>) -> Router {
     // The limit counts what arrives, whatever length was announced.
-    let graphql = get(graphql::get).post(graphql::post).layer(DefaultBodyLimit::max(service.body_bytes));
     let mut router = Router::new()
-        .route("/graphql", graphql)
+        .route("/graphql", get(graphql::get).post(graphql::post))
+        .route("/graphql/stream", get(stream::get).post(stream::post))
+        .route("/graphql/ws", get(websocket::upgrade))
+        .route("/admin/purge", post(purge::post))
+        .layer(DefaultBodyLimit::max(service.body_bytes))
         .with_state(Arc::clone(service))
         .merge(health::routes(service.readiness.clone()));
     if service.playground {

@@ -29,9 +29,14 @@ pub struct Credentials {
 impl Credentials {
     /// The gateway's own.
     pub fn of_service(sources: &Sources) -> Self {
-        Self {
-            haut_ai: sources.haut_ai.as_ref().map(|source| source.source().credential()),
-            brainstem: sources.brainstem.as_ref().map(|source| source.source().credential()),
+        Self { haut_ai: sources.credential(Source::HautAi), brainstem: sources.credential(Source::BrainStem) }
+    }
+
+    /// The one for a source.
+    pub fn of(&self, source: Source) -> Option<CredentialId> {
+        match source {
+            Source::HautAi => self.haut_ai,
+            Source::BrainStem => self.brainstem,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A nullable field that can fail returns `Option<Result<T, Error>>`: a failure is then null in its place and an error
 //! beside it, and its siblings stand. Descriptions are written for the frontend developer who reads them in the playground.
 
-use async_graphql::{EmptySubscription, SDLExportOptions, Schema};
+use async_graphql::{SDLExportOptions, Schema};
 
 pub mod biological_sex;
 pub mod breeding;
@@ -22,21 +22,24 @@ pub mod project;
 pub mod query;
 pub mod scalars;
 pub mod sources;
+pub mod streaming;
 pub mod subject;
 pub mod subjects;
+pub mod subscription;
 pub mod taxonomy;
 
 pub use context::{RequestContext, Scope};
 pub use error::code;
 pub use mutation::Mutation;
 pub use query::Query;
+pub use subscription::Subscription;
 
 /// The executable schema.
-pub type GatewaySchema = Schema<Query, Mutation, EmptySubscription>;
+pub type GatewaySchema = Schema<Query, Mutation, Subscription>;
 
 /// Builds the executable schema. It holds no state: a request brings its [`RequestContext`].
 pub fn build(introspection: bool) -> GatewaySchema {
-    let builder = Schema::build(Query::default(), Mutation, EmptySubscription);
+    let builder = Schema::build(Query::default(), Mutation, Subscription);
     if introspection { builder.finish() } else { builder.disable_introspection().finish() }
 }
 

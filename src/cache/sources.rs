@@ -13,7 +13,7 @@ use crate::{
     domain::{Procedure, Source, Subject},
     events::Listener,
     sources::{
-        Fault,
+        CredentialId, Fault,
         brainstem::{BrainStem, ListQuery},
         haut_ai::HautAi,
     },
@@ -71,6 +71,14 @@ impl Sources {
         let sideload = config.brainstem.as_ref().is_some_and(|brainstem| brainstem.sideload);
         let config::Limits { max_scan, max_gather, .. } = config.limits;
         Ok(Arc::new(Self { haut_ai, brainstem, sideload, max_scan, max_gather, stores }))
+    }
+
+    /// The gateway's own credential for a source; `None`: not configured.
+    pub fn credential(&self, source: Source) -> Option<CredentialId> {
+        match source {
+            Source::HautAi => self.haut_ai.as_ref().map(|source| source.source().credential()),
+            Source::BrainStem => self.brainstem.as_ref().map(|source| source.source().credential()),
+        }
     }
 
     /// Everything that happens to subjects from now on.

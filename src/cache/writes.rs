@@ -60,7 +60,9 @@ impl Drop for SweepAtLast {
     fn drop(&mut self) {
         self.what.sweep();
         let happened = self.happened.get_mut().unwrap_or_else(PoisonError::into_inner);
-        happened.drain(..).for_each(|event| self.what.stores.events.publish(event));
+        for event in happened.drain(..) {
+            self.what.stores.events.publish(event);
+        }
     }
 }
 
@@ -182,7 +184,9 @@ impl Drop for Watch<'_> {
         match self.plan.sweep {
             Sweep::AtOnce => {
                 self.stores.sweep(&self.plan.touched);
-                event.into_iter().for_each(|event| self.stores.events.publish(event));
+                if let Some(event) = event {
+                    self.stores.events.publish(event);
+                }
             }
             Sweep::AtLast(last) => last.happened.lock().unwrap_or_else(PoisonError::into_inner).extend(event),
         }

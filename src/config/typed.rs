@@ -46,6 +46,7 @@ fn gateway(reader: &mut Reader) -> Gateway {
             _ => LogFormat::Text,
         },
         log_level: reader.value("gateway.log_level", values::log_filter),
+        ping: reader.value("gateway.ping_ms", values::millis),
         shutdown: reader.value("gateway.shutdown_ms", values::millis),
     };
     // One choice each in this version; read all the same, so that another word is a fault.
@@ -154,6 +155,9 @@ fn limits(reader: &mut Reader) -> Limits {
     Limits {
         deadline: reader.value("limits.deadline_ms", values::millis),
         body_bytes: reader.value("limits.body_bytes", values::size),
+        connections: reader.value("limits.connections", values::size),
+        subscriptions: reader.value("limits.subscriptions", values::size),
+        init: reader.value("limits.init_ms", values::millis),
         upstream_bytes: reader.value("limits.upstream_bytes", values::size),
         upstream_concurrency: reader.value("limits.upstream_concurrency", values::size),
         max_scan: reader.value("limits.max_scan", values::count),

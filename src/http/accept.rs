@@ -13,6 +13,7 @@ pub(super) enum Format {
 
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
+const EVENT_STREAM: &str = "text/event-stream";
 
 impl Format {
     pub(super) fn content_type(self) -> &'static str {
@@ -28,8 +29,7 @@ impl Format {
 /// The newer type is for those who name it. Wildcards get `application/json`, which every client reads, unless they
 /// refuse just that.
 pub(super) fn negotiate(headers: &HeaderMap) -> Option<Format> {
-    let values: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let ranges: Vec<(String, f32)> = values.iter().flat_map(|value| value.split(',')).filter_map(range).collect();
+    let ranges = ranges(headers);
     if ranges.is_empty() {
         return Some(Format::Json);
     }
@@ -41,6 +41,17 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Option<Format> {
     } else {
         (json > 0.0).then_some(Format::Json)
     }
+}
+
+/// Whether server-sent events are accepted; who says nothing accepts anything.
+pub(super) fn accepts_event_stream(headers: &HeaderMap) -> bool {
+    let ranges = ranges(headers);
+    ranges.is_empty() || quality(&ranges, EVENT_STREAM) > 0.0
+}
+
+fn ranges(headers: &HeaderMap) -> Vec<(String, f32)> {
+    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(range).collect()
 }
 
 /// A media range with its weight. Parameters other than `q` don't matter: both types are JSON in UTF-8.
@@ -59,7 +70,8 @@ fn quality(ranges: &[(String, f32)], media_type: &str) -> f32 {
         let weights = ranges.iter().filter(|(name, _)| name == wanted).map(|(_, weight)| *weight);
         weights.reduce(f32::max)
     };
-    weight(media_type).or_else(|| weight("application/*")).or_else(|| weight("*/*")).unwrap_or(0.0)
+    let group = media_type.split('/').next().map(|group| format!("{group}/*")).unwrap_or_default();
+    weight(media_type).or_else(|| weight(&group)).or_else(|| weight("*/*")).unwrap_or(0.0)
 }
 
 #[cfg(test)]

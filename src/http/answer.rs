@@ -8,7 +8,7 @@ use axum::{
     body::Body,
     http::{
         HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE},
+        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
     },
     response::{IntoResponse as _, Response},
 };
@@ -16,6 +16,9 @@ use serde_json::json;
 
 use super::accept::Format;
 pub(super) use crate::schema::code;
+
+/// When to come back to a gateway that has no place left.
+const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// An error of the HTTP layer: something that kept a request from being executed, or an answer from being given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +40,17 @@ impl Refusal {
 
     /// The refusal as a GraphQL client reads it.
     pub(super) fn answer(self, format: Format) -> Response {
-        let extensions = json!({"code": self.code, "retryable": self.code == code::DEADLINE_EXCEEDED});
-        let body = json!({"errors": [{"message": self.message, "extensions": extensions}]});
-        finish(self.status, format, body.to_string())
+        let mut response = finish(self.status, format, json!({"errors": [self.error()]}).to_string());
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        response
+    }
+
+    /// The one error of its answer.
+    pub(super) fn error(&self) -> serde_json::Value {
+        let is_retryable = matches!(self.code, code::DEADLINE_EXCEEDED | code::OVERLOADED);
+        json!({"message": self.message, "extensions": {"code": self.code, "retryable": is_retryable}})
     }
 }
 

@@ -3,10 +3,7 @@
 //! The stock extractors are not used: they run mutations over GET and simple cross-origin posts, take a body of any
 //! size, batches and uploads, and answer every request with 200 in one media type.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use async_graphql::Request as GraphQlRequest;
 use axum::{
@@ -26,12 +23,8 @@ use super::{
 };
 use crate::schema::{
     RequestContext,
-    execution::{Outcome, execute},
+    execution::{MARGIN, Outcome, execute},
 };
-
-/// What a request may take beyond its deadline: resolvers get the deadline itself and answer with what they have, so
-/// only one that does not keep to it is cut off.
-const MARGIN: Duration = Duration::from_secs(1);
 
 /// `POST /graphql`.
 pub(super) async fn post(State(service): State<Arc<Service>>, request: Request) -> Response {
@@ -73,7 +66,7 @@ fn refused_request(refusal: Refusal, format: Format) -> Response {
     Refusal { status, ..refusal }.answer(format)
 }
 
-async fn read_body(request: Request, deadline: Instant) -> Result<Bytes, Refusal> {
+pub(super) async fn read_body(request: Request, deadline: Instant) -> Result<Bytes, Refusal> {
     request::check_content_type(request.headers())?;
     // The limit itself is a layer on the route.
     match timeout_at(deadline.into(), Bytes::from_request(request, &())).await {

@@ -145,7 +145,8 @@ pub(super) fn cors(origins: &CorsOrigins) -> Option<CorsLayer> {
     Some(cors)
 }
 
-fn allows(origins: &CorsOrigins, origin: &str) -> bool {
+/// Whether pages of this origin may call.
+pub(super) fn allows(origins: &CorsOrigins, origin: &str) -> bool {
     origins.exact.iter().any(|exact| exact == origin) || (origins.localhost && is_local(origin))
 }
 

@@ -74,7 +74,8 @@ pub(super) fn from_query_string(query: &str) -> Result<Request, Refusal> {
     from_fields(fields)
 }
 
-fn from_fields(mut fields: Map<String, Value>) -> Result<Request, Refusal> {
+/// The request in the fields of a JSON object.
+pub(super) fn from_fields(mut fields: Map<String, Value>) -> Result<Request, Refusal> {
     let query = fields.remove("query").unwrap_or_default();
     let operation_name = match fields.remove("operationName") {
         None | Some(Value::Null) => None,

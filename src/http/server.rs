@@ -15,7 +15,10 @@ use tokio::{
     sync::watch,
     time,
 };
+use tower_http::add_extension::AddExtension;
 use tracing::{debug, warn};
+
+use super::connections::Ending;
 
 /// How long a connection may take for a request's head, or wait for the next one. Above the 60 s for which load
 /// balancers commonly keep a connection, so that theirs is the side that closes.
@@ -54,7 +57,7 @@ async fn connection(stream: TcpStream, router: Router, mut end: watch::Receiver<
     let _ = stream.set_nodelay(true);
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let service = TowerToHyperService::new(router);
+    let service = TowerToHyperService::new(AddExtension::new(router, Ending::new(end.clone())));
     // Upgrades are for the WebSocket.
     let serving = server.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(serving);

@@ -28,17 +28,20 @@ pub enum Scope {
     Write,
     /// Delete and clear.
     Erase,
+    /// Look after the gateway: purge.
+    Admin,
 }
 
 impl Scope {
     /// All there are.
-    pub const ALL: &'static [Self] = &[Self::Write, Self::Erase];
+    pub const ALL: &'static [Self] = &[Self::Write, Self::Erase, Self::Admin];
 
     /// The name by which it is granted.
     pub fn name(self) -> &'static str {
         match self {
             Self::Write => "subjects:write",
             Self::Erase => "subjects:erase",
+            Self::Admin => "admin",
         }
     }
 }

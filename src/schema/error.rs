@@ -31,6 +31,7 @@ pub mod code {
     pub const GRAPHQL_PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
     pub const GRAPHQL_VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
     pub const PERSISTED_QUERY_NOT_SUPPORTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
+    pub const OVERLOADED: &str = "OVERLOADED";
     pub const RESULT_TOO_LARGE: &str = "RESULT_TOO_LARGE";
     pub const INTERNAL: &str = "INTERNAL";
 }

@@ -4,7 +4,7 @@
 //! async-graphql gives such errors no code, and its answer does not tell whether anything was executed. An extension of it
 //! could, but where one is there the executor boxes every field, and a long list takes half as long again.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use async_graphql::{
     ErrorExtensionValues, Name, Pos, Request, Response, ServerError, Value as ConstValue, Variables,
@@ -22,6 +22,10 @@ use super::{GatewaySchema, code};
 /// Characters of async-graphql's own words about a value that a client is told.
 const MAX_REASON: usize = 200;
 
+/// What a request may take beyond its deadline: resolvers get the deadline itself and answer with what they have, so
+/// only one that does not keep to it is cut off.
+pub const MARGIN: Duration = Duration::from_secs(1);
+
 /// How a request ended.
 pub enum Outcome {
     /// It was executed, however many of its fields failed.
@@ -34,9 +38,9 @@ pub enum Outcome {
 
 /// Runs a request. With `queries_only`, as over GET, nothing else is run.
 pub async fn execute(schema: &GatewaySchema, mut request: Request, queries_only: bool) -> Outcome {
-    let document = match parse_query(&request.query) {
+    let document = match parse(&request.query) {
         Ok(document) => document,
-        Err(error) => return Outcome::Refused(vec![parse_error(error.into())]),
+        Err(error) => return Outcome::Refused(vec![error]),
     };
     // Without one, the validation comes first: async-graphql refuses the request after it.
     let operation = selected(&document, request.operation_name.as_deref());
@@ -46,14 +50,14 @@ pub async fn execute(schema: &GatewaySchema, mut request: Request, queries_only:
                 return Outcome::NotAQuery(vec![refusal("A mutation needs POST.", None)]);
             }
             OperationType::Subscription => {
-                return Outcome::Refused(vec![refusal("Subscriptions are not served here.", None)]);
+                let message =
+                    "A subscription needs `/graphql/ws` (WebSocket) or `/graphql/stream` (server-sent events).";
+                return Outcome::Refused(vec![refusal(message, None)]);
             }
             OperationType::Query | OperationType::Mutation => {}
         }
-        if let Some(missing) = missing_variable(operation, &request.variables) {
-            let (name, of) = (&missing.name.node, &missing.var_type.node);
-            let message = format!("`${name}` has no value: expected one of type `{of}` in `variables`.");
-            return Outcome::Refused(vec![refusal(message, Some(missing.name.pos))]);
+        if let Some(error) = missing_variable(operation, &request.variables) {
+            return Outcome::Refused(vec![error]);
         }
     }
     let is_selected = operation.is_some();
@@ -66,18 +70,19 @@ pub async fn execute(schema: &GatewaySchema, mut request: Request, queries_only:
     }
     // Errors of execution have a path; what the validation says has none.
     if response.data == ConstValue::Null && response.errors.iter().all(|error| error.path.is_empty()) {
-        let told = |error: ServerError| match error.locations.as_slice() {
-            [] if !is_selected => coded(error, code::BAD_USER_INPUT),
-            _ => validation_error(error),
-        };
-        return Outcome::Refused(response.errors.into_iter().map(told).collect());
+        return Outcome::Refused(not_executed(response.errors, is_selected));
     }
     name_arguments(&query, &mut response.errors);
     Outcome::Executed(Box::new(response))
 }
 
+/// Reads a query's text.
+pub(super) fn parse(query: &str) -> Result<ExecutableDocument, ServerError> {
+    parse_query(query).map_err(|error| parse_error(error.into()))
+}
+
 /// The operation that is to run; `None`: the request does not say which, or one that is not there.
-fn selected<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
+pub(super) fn selected<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
     match (&document.operations, name) {
         (DocumentOperations::Single(operation), None) => Some(&operation.node),
         (DocumentOperations::Single(_), Some(_)) => None,
@@ -89,19 +94,44 @@ fn selected<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<
     }
 }
 
-/// A variable that must be given and is not. async-graphql itself takes it for null or false.
-fn missing_variable<'a>(operation: &'a OperationDefinition, given: &Variables) -> Option<&'a VariableDefinition> {
-    operation.variable_definitions.iter().map(|definition| &definition.node).find(|definition| {
+/// About a variable that must be given and is not. async-graphql itself takes it for null or false.
+pub(super) fn missing_variable(operation: &OperationDefinition, given: &Variables) -> Option<ServerError> {
+    let is_missing = |definition: &&VariableDefinition| {
         let missing = match given.get(&definition.name.node) {
             Some(value) => *value == ConstValue::Null,
             None => definition.default_value.is_none(),
         };
         missing && !definition.var_type.node.nullable
-    })
+    };
+    let missing = operation.variable_definitions.iter().map(|definition| &definition.node).find(is_missing)?;
+    let (name, of) = (&missing.name.node, &missing.var_type.node);
+    let message = format!("`${name}` has no value: expected one of type `{of}` in `variables`.");
+    Some(refusal(message, Some(missing.name.pos)))
+}
+
+/// What keeps a request from being executed, with codes. `is_selected`: the request says which operation is to run.
+pub(super) fn not_executed(errors: Vec<ServerError>, is_selected: bool) -> Vec<ServerError> {
+    let told = |error: ServerError| match error.locations.as_slice() {
+        [] if !is_selected => coded(error, code::BAD_USER_INPUT),
+        _ => validation_error(error),
+    };
+    errors.into_iter().map(told).collect()
+}
+
+/// The gateway gave up on a request: its resolvers did not keep to their deadline.
+pub(super) fn too_late() -> ServerError {
+    let mut error = coded(ServerError::new("The request took too long.", None), code::DEADLINE_EXCEEDED);
+    set_retryable(&mut error);
+    error
+}
+
+/// Says that the same request may succeed later.
+pub(super) fn set_retryable(error: &mut ServerError) {
+    error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("retryable", true);
 }
 
 /// Once resolvers ran, what is left without a code is a value that did not fit its argument: says which.
-fn name_arguments(query: &str, errors: &mut [ServerError]) {
+pub(super) fn name_arguments(query: &str, errors: &mut [ServerError]) {
     let mut arguments = None;
     for error in errors.iter_mut().filter(|error| !has_code(error)) {
         // Read once, however many errors there are: a query can be made to have thousands.
@@ -196,7 +226,7 @@ fn set_code(error: &mut ServerError, code: &str) {
 }
 
 /// Sets the code unless there is one.
-fn coded(mut error: ServerError, code: &str) -> ServerError {
+pub(super) fn coded(mut error: ServerError, code: &str) -> ServerError {
     if !has_code(&error) {
         set_code(&mut error, code);
     }

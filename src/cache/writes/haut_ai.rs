@@ -99,7 +99,7 @@ impl CachedHautAi {
         let attempt = Arc::new(Attempt::default());
         let write = self.if_covered(id.dataset_id(), self.source().delete(id, &attempt));
         let plan = self.plan(Change::Deleted, [id]);
-        self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |_| vec![SubjectId::HautAi(id)]).await
+        self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |()| vec![SubjectId::HautAi(id)]).await
     }
 
     /// Deletes the files of a subject's images.
@@ -107,7 +107,7 @@ impl CachedHautAi {
         let attempt = Arc::new(Attempt::default());
         let write = self.if_covered(id.dataset_id(), self.source().clear_photos(id, &attempt));
         let plan = self.plan(Change::Cleared, [id]);
-        self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |_| vec![SubjectId::HautAi(id)]).await
+        self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |()| vec![SubjectId::HautAi(id)]).await
     }
 
     /// Clears what is known about a subject beside its name and images.
@@ -115,7 +115,7 @@ impl CachedHautAi {
         let attempt = Arc::new(Attempt::default());
         let write = self.if_covered(id.dataset_id(), self.source().clear_metadata(id, &attempt));
         let plan = self.plan(Change::Cleared, [id]);
-        self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |_| vec![SubjectId::HautAi(id)]).await
+        self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |()| vec![SubjectId::HautAi(id)]).await
     }
 
     /// Deletes at most [`MAX_BULK`](crate::sources::haut_ai::MAX_BULK) subjects of one dataset; gives those that were

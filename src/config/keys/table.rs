@@ -80,6 +80,13 @@ pub static KEYS: &[Key] = &[
     value(Section::Gateway, "log_level", Kind::LogFilter, "info", "What is logged."),
     value(
         Section::Gateway,
+        "ping_ms",
+        Kind::Millis { min: 10, max: 600_000 },
+        "12000",
+        "How often a sign of life is sent over WebSockets and streams of events; a WebSocket that answers none is closed.",
+    ),
+    value(
+        Section::Gateway,
         "shutdown_ms",
         Kind::Millis { min: 0, max: 600_000 },
         "10000",
@@ -201,6 +208,27 @@ pub static KEYS: &[Key] = &[
         bytes(1_024, 104_857_600),
         "1048576",
         "A request's body; a longer one gets 413.",
+    ),
+    value(
+        Section::Limits,
+        "connections",
+        Kind::Count { min: 1, max: 1_000_000, unit: "connections" },
+        "1000",
+        "WebSockets and streams of events (`/graphql/ws`, `/graphql/stream`) at the same time; one more gets 503.",
+    ),
+    value(
+        Section::Limits,
+        "subscriptions",
+        Kind::Count { min: 1, max: 10_000, unit: "operations" },
+        "100",
+        "Operations at the same time on one WebSocket; one more is refused with OVERLOADED.",
+    ),
+    value(
+        Section::Limits,
+        "init_ms",
+        ONE_REQUEST,
+        "3000",
+        "How long a new WebSocket may take for its `connection_init`; then it is closed with 4408.",
     ),
     value(Section::Limits, "upstream_bytes", bytes(1_024, 1 << 30), "33554432", "One upstream answer, decompressed."),
     value(

@@ -1,0 +1,215 @@
+//! Carries a WebSocket: what comes in, what goes out, and async-graphql in between, side by side in one task.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use async_graphql::{Data, Executor, Request, Response};
+use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
+use axum::{
+    body::Bytes,
+    extract::ws::{CloseFrame, Message, WebSocket},
+};
+use futures::{
+    Sink, SinkExt as _, Stream, StreamExt as _,
+    channel::mpsc::{self, Receiver, Sender},
+    stream::BoxStream,
+};
+use serde_json::json;
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Duration, MissedTickBehavior, interval, sleep, timeout},
+};
+use tracing::info;
+
+use super::protocol::{Close, Protocol, REFUSED, Received, Sent};
+use crate::{
+    http::{Service, connections::Ending, request},
+    schema::streaming::{self, Step},
+};
+
+/// How long a client may take to hear why the connection ends.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// A connection and what it holds.
+pub(super) struct Connection {
+    pub(super) service: Arc<Service>,
+    pub(super) protocol: GraphQLProtocol,
+    pub(super) ending: Ending,
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+/// Ends a connection that is not wanted.
+pub(super) async fn close_at_once(socket: WebSocket, close: Close) {
+    say_goodbye(socket, close).await;
+}
+
+async fn say_goodbye(mut sink: impl Sink<Message> + Unpin, Close { code, reason }: Close) {
+    let frame = Message::Close(Some(CloseFrame { code, reason: reason.as_ref().into() }));
+    // Whoever is gone already needs no reason.
+    let _ = timeout(CLOSING, sink.send(frame)).await;
+}
+
+impl Connection {
+    /// Carries the connection to its end.
+    pub(super) async fn carry(self, socket: WebSocket) {
+        let began = Instant::now();
+        let Self { service, protocol, ending, place } = self;
+        let (mut sink, stream) = socket.split();
+        // Without room: what async-graphql does not take is not read, and what the client does not take is not produced.
+        let (to_graphql, from_client) = mpsc::channel(0);
+        let (to_client, from_graphql) = mpsc::channel(0);
+        let (answers, answered) = mpsc::channel(0);
+        let operations = Operations(Arc::clone(&service));
+        let graphql = GraphQLWebSocket::new_with_pair(to_client, from_client, operations, protocol).serve();
+        let line = Line::new(service);
+        let close = tokio::select! {
+            close = line.inward(stream, to_graphql, answers) => close,
+            close = line.outward(&mut sink, from_graphql, answered) => close,
+            () = line.wait_for_init() => Some(Close::NO_INIT),
+            () = ending.begun() => Some(Close::GOING_AWAY),
+            () = graphql => None,
+        };
+        let code = close.as_ref().map(|close| close.code);
+        let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        info!(code, duration_ms, "a WebSocket ended");
+        if let Some(close) = close {
+            say_goodbye(sink, close).await;
+        }
+        drop(place);
+    }
+}
+
+/// What both directions share.
+struct Line {
+    service: Arc<Service>,
+    protocol: Mutex<Protocol>,
+    /// When the client last gave a sign of life.
+    heard: Mutex<Instant>,
+}
+
+impl Line {
+    fn new(service: Arc<Service>) -> Self {
+        let protocol = Mutex::new(Protocol::new(service.max_operations));
+        Self { service, protocol, heard: Mutex::new(Instant::now()) }
+    }
+
+    /// From the client to async-graphql, until one of them ends or the client breaks the protocol.
+    async fn inward(
+        &self,
+        mut client: impl Stream<Item = Result<Message, axum::Error>> + Unpin,
+        mut graphql: Sender<Result<Message, axum::Error>>,
+        mut answers: Sender<String>,
+    ) -> Option<Close> {
+        while let Some(Ok(message)) = client.next().await {
+            *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            let text = match message {
+                Message::Text(text) if text.len() > self.service.body_bytes => return Some(Close::TOO_LARGE),
+                Message::Text(text) => text,
+                Message::Binary(_) => return Some(Close::NOT_TEXT),
+                // A ping is answered further down.
+                Message::Ping(_) | Message::Pong(_) => continue,
+                Message::Close(_) => return None,
+            };
+            let received = match self.protocol().receive(&text) {
+                Ok(received) => received,
+                Err(close) => return Some(close),
+            };
+            let passed_on = match received {
+                Received::PassOn => graphql.send(Ok(Message::Text(text))).await,
+                Received::Start { id, request } => match request::from_fields(request) {
+                    Ok(request) => graphql.send(Ok(start(&id, &request))).await,
+                    Err(refusal) => {
+                        let answer = self.protocol().refuse(&id, &refusal.error());
+                        answers.send(answer).await
+                    }
+                },
+                Received::Answer(answer) => answers.send(answer).await,
+                Received::Ignore => Ok(()),
+            };
+            passed_on.ok()?;
+        }
+        None
+    }
+
+    /// From async-graphql to the client, with pings in between, until one of them ends or the client falls silent.
+    async fn outward(
+        &self,
+        client: &mut (impl Sink<Message> + Unpin),
+        mut graphql: Receiver<Message>,
+        mut answers: Receiver<String>,
+    ) -> Option<Close> {
+        let mut pings = interval(self.service.ping);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let message = tokio::select! {
+                message = graphql.next() => match message? {
+                    Message::Text(text) => match self.protocol().send(&text) {
+                        Sent::AsItIs => Message::Text(text),
+                        Sent::Instead(other) => Message::Text(other.into()),
+                        Sent::Nothing => continue,
+                    },
+                    other => other,
+                },
+                Some(answer) = answers.next() => Message::Text(answer.into()),
+                _ = pings.tick() => {
+                    if self.is_silent() {
+                        return Some(Close::SILENT);
+                    }
+                    Message::Ping(Bytes::new())
+                }
+            };
+            client.send(message).await.ok()?;
+        }
+    }
+
+    /// Whether two pings went out without any sign of life.
+    fn is_silent(&self) -> bool {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.elapsed() > 2 * self.service.ping
+    }
+
+    /// Ends when the client has let the time for its `connection_init` pass.
+    async fn wait_for_init(&self) {
+        sleep(self.service.init).await;
+        if self.protocol().has_init() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn protocol(&self) -> MutexGuard<'_, Protocol> {
+        // Nothing panics while it is held.
+        self.protocol.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes async-graphql start an operation.
+fn start(id: &str, request: &Request) -> Message {
+    let Request { query, operation_name, variables, extensions, .. } = request;
+    let payload =
+        json!({"query": query, "operationName": operation_name, "variables": variables, "extensions": extensions});
+    Message::Text(json!({"type": "subscribe", "id": id, "payload": payload}).to_string().into())
+}
+
+/// Runs what async-graphql is asked to start.
+#[derive(Clone)]
+struct Operations(Arc<Service>);
+
+impl Executor for Operations {
+    async fn execute(&self, request: Request) -> Response {
+        self.execute_stream(request, None).next().await.unwrap_or_default()
+    }
+
+    fn execute_stream(&self, request: Request, _: Option<Arc<Data>>) -> BoxStream<'static, Response> {
+        let steps = streaming::run(self.0.schema.clone(), self.0.caller(), request, false);
+        steps.map(answer).boxed()
+    }
+}
+
+fn answer(step: Step) -> Response {
+    match step {
+        Step::Answer(response) => *response,
+        Step::Refused(errors) => Response::from_errors(errors).extension(REFUSED, true.into()),
+    }
+}

@@ -1,0 +1,242 @@
+//! The rules of graphql-transport-ws, seen from the server: what a client may send when, and what goes out in place of what
+//! async-graphql says. Pure: knows messages and no socket.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json, value::RawValue};
+
+/// Marks an answer that is a refusal, in its `extensions`: async-graphql knows no such messages.
+pub(super) const REFUSED: &str = "subject-gateway/refused";
+
+/// The longest id of an operation, in bytes: clients count or take UUIDs.
+const MAX_ID: usize = 256;
+
+/// Why a connection ends, as the client is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Close {
+    pub(super) code: u16,
+    pub(super) reason: Cow<'static, str>,
+}
+
+impl Close {
+    pub(super) const GOING_AWAY: Self = Self::of(1001, "The gateway shuts down");
+    pub(super) const TOO_LARGE: Self = Self::of(1009, "The message is longer than this gateway allows");
+    pub(super) const FORBIDDEN_ORIGIN: Self = Self::of(4403, "Forbidden: pages of this origin may not connect");
+    pub(super) const NO_PROTOCOL: Self = Self::of(4406, "Subprotocol not acceptable: expected graphql-transport-ws");
+    pub(super) const NO_INIT: Self = Self::of(4408, "Connection initialisation timeout");
+    pub(super) const SILENT: Self = Self::of(4499, "No answer to a ping");
+    pub(super) const NOT_TEXT: Self = Self::of(4400, "Expected a text message");
+    const UNAUTHORIZED: Self = Self::of(4401, "Unauthorized: connection_init comes first");
+    const TOO_MANY_INITS: Self = Self::of(4429, "Too many initialisation requests");
+
+    const fn of(code: u16, reason: &'static str) -> Self {
+        Self { code, reason: Cow::Borrowed(reason) }
+    }
+
+    fn bad_request(reason: &'static str) -> Self {
+        Self::of(4400, reason)
+    }
+}
+
+/// What becomes of a client's message.
+#[derive(Debug, PartialEq)]
+pub(super) enum Received {
+    /// async-graphql handles it.
+    PassOn,
+    /// An operation is to be started, by this request.
+    Start {
+        id: String,
+        request: Map<String, Value>,
+    },
+    /// An operation is refused.
+    Answer(String),
+    Ignore,
+}
+
+/// What becomes of a message of async-graphql's.
+#[derive(Debug, PartialEq)]
+pub(super) enum Sent {
+    AsItIs,
+    Instead(String),
+    Nothing,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ClientMessage {
+    ConnectionInit {
+        #[serde(default, rename = "payload")]
+        _payload: Option<Map<String, Value>>,
+    },
+    Ping {
+        #[serde(default, rename = "payload")]
+        _payload: Option<Map<String, Value>>,
+    },
+    Pong {
+        #[serde(default, rename = "payload")]
+        _payload: Option<Map<String, Value>>,
+    },
+    Subscribe {
+        id: String,
+        payload: Map<String, Value>,
+    },
+    Complete {
+        id: String,
+    },
+}
+
+/// A message of async-graphql's.
+#[derive(Deserialize)]
+struct ServerMessage<'a> {
+    r#type: &'a str,
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default, borrow)]
+    payload: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(default, borrow)]
+    errors: Option<&'a RawValue>,
+    #[serde(default)]
+    extensions: Option<Map<String, Value>>,
+}
+
+/// Where a connection stands.
+#[derive(Debug)]
+pub(super) struct Protocol {
+    has_init: bool,
+    is_acknowledged: bool,
+    max_operations: usize,
+    /// The ids of operations that run for the client.
+    running: HashSet<String>,
+    /// Operations that ended for the client, and whose own end async-graphql has still to tell.
+    stale: HashMap<String, usize>,
+}
+
+impl Protocol {
+    pub(super) fn new(max_operations: usize) -> Self {
+        Self { has_init: false, is_acknowledged: false, max_operations, running: HashSet::new(), stale: HashMap::new() }
+    }
+
+    /// Whether the client has said `connection_init`.
+    pub(super) fn has_init(&self) -> bool {
+        self.has_init
+    }
+
+    /// Takes a client's message.
+    pub(super) fn receive(&mut self, text: &str) -> Result<Received, Close> {
+        let Ok(message) = serde_json::from_str(text) else {
+            return Err(Close::bad_request("Expected a message of the protocol graphql-transport-ws"));
+        };
+        match message {
+            ClientMessage::ConnectionInit { .. } if self.has_init => Err(Close::TOO_MANY_INITS),
+            ClientMessage::ConnectionInit { .. } => {
+                self.has_init = true;
+                Ok(Received::PassOn)
+            }
+            ClientMessage::Ping { .. } => Ok(Received::PassOn),
+            ClientMessage::Pong { .. } => Ok(Received::Ignore),
+            ClientMessage::Subscribe { id, payload } => self.subscribe(id, payload),
+            ClientMessage::Complete { id } => Ok(self.complete(&id)),
+        }
+    }
+
+    fn subscribe(&mut self, id: String, request: Map<String, Value>) -> Result<Received, Close> {
+        if !self.is_acknowledged {
+            return Err(Close::UNAUTHORIZED);
+        }
+        if id.is_empty() || id.len() > MAX_ID {
+            return Err(Close::bad_request("Expected an `id` of 1 to 256 bytes"));
+        }
+        if self.running.contains(&id) {
+            return Err(Close { code: 4409, reason: format!("Subscriber for {} already exists", short(&id)).into() });
+        }
+        if self.running.len() >= self.max_operations {
+            let message =
+                format!("This connection has {} operations under way, as many as may be.", self.running.len());
+            let extensions = json!({"code": crate::schema::code::OVERLOADED, "retryable": true});
+            return Ok(Received::Answer(refusal(&id, &json!([{"message": message, "extensions": extensions}]))));
+        }
+        self.running.insert(id.clone());
+        Ok(Received::Start { id, request })
+    }
+
+    /// The client wants no more of an operation. One that has ended meanwhile is nothing to speak of.
+    fn complete(&mut self, id: &str) -> Received {
+        if self.end(id) { Received::PassOn } else { Received::Ignore }
+    }
+
+    /// Ends an operation for the client; whether there was one.
+    fn end(&mut self, id: &str) -> bool {
+        let was_running = self.running.remove(id);
+        if was_running {
+            *self.stale.entry(id.to_owned()).or_default() += 1;
+        }
+        was_running
+    }
+
+    /// An operation that is not even begun: what the client is told.
+    pub(super) fn refuse(&mut self, id: &str, error: &Value) -> String {
+        self.running.remove(id);
+        refusal(id, &json!([error]))
+    }
+
+    /// What goes out in place of a message of async-graphql's.
+    pub(super) fn send(&mut self, text: &str) -> Sent {
+        let Ok(ServerMessage { r#type, id, payload }) = serde_json::from_str(text) else {
+            return Sent::AsItIs;
+        };
+        let Some(id) = id else {
+            self.is_acknowledged |= r#type == "connection_ack";
+            return Sent::AsItIs;
+        };
+        let is_stale = self.stale.contains_key(&id);
+        match r#type {
+            "complete" if is_stale => self.forget(&id),
+            // Of the operation that ended for the client, not of a new one with its id.
+            "next" if is_stale => {}
+            "complete" => {
+                self.running.remove(&id);
+                return Sent::AsItIs;
+            }
+            _ => match payload.and_then(refused) {
+                Some(errors) => {
+                    self.end(&id);
+                    return Sent::Instead(refusal(&id, &errors));
+                }
+                None => return Sent::AsItIs,
+            },
+        }
+        Sent::Nothing
+    }
+
+    fn forget(&mut self, id: &str) {
+        if let Some(count) = self.stale.get_mut(id) {
+            *count -= 1;
+            if *count == 0 {
+                self.stale.remove(id);
+            }
+        }
+    }
+}
+
+/// The errors of an answer that is a refusal.
+fn refused(payload: &RawValue) -> Option<Value> {
+    let Answer { errors, extensions } = serde_json::from_str(payload.get()).ok()?;
+    extensions?.contains_key(REFUSED).then(|| errors.and_then(|errors| serde_json::from_str(errors.get()).ok()))?
+}
+
+fn refusal(id: &str, errors: &Value) -> String {
+    json!({"type": "error", "id": id, "payload": errors}).to_string()
+}
+
+/// A close frame's reason has 123 bytes.
+fn short(id: &str) -> String {
+    id.chars().take(20).collect()
+}

@@ -1,0 +1,215 @@
+//! Operations whose answers come one by one: subscriptions, and queries and mutations over transports made for those.
+//! Knows no transport by name.
+//!
+//! A subscription is what the specification calls it: a stream of events, and an execution of the operation for each. The
+//! arguments are read once, at the beginning; every event then gets a request of its own, with its own loaders and its own
+//! deadline, in which the subject is read as this subscriber may see it.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use async_graphql::{
+    Request, Response, ServerError, Variables,
+    parser::types::{ExecutableDocument, OperationType},
+};
+use futures::{Stream, StreamExt as _, future::join_all};
+use tokio::time::timeout_at;
+
+use super::{
+    GatewaySchema, RequestContext, Scope, code,
+    error::Error,
+    execution::{self, MARGIN, Outcome, coded, execute},
+    subscription::{Interest, Kind, Occasion, SubjectChange},
+};
+use crate::{
+    cache::Sources,
+    domain::{self, SubjectId},
+    events::{Change, Event, FellBehind},
+    loaders::{Credentials, LoadError},
+};
+
+/// Subjects of one event that are read side by side.
+const AT_ONCE: usize = 100;
+
+/// Who asks, and how long one answer may take.
+#[derive(Clone)]
+pub struct Caller {
+    pub sources: Arc<Sources>,
+    /// What the caller may do beside reading.
+    pub granted: &'static [Scope],
+    pub time: Duration,
+}
+
+/// One step of an operation.
+pub enum Step {
+    Answer(Box<Response>),
+    /// The operation ends with this: it was not executed, or could not go on.
+    Refused(Vec<ServerError>),
+}
+
+/// Runs an operation until it ends, or for as long as somebody takes its answers. With `no_mutations`, as over GET, none is
+/// run.
+pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations: bool) -> impl Stream<Item = Step> {
+    asynk_strim::stream_fn(async move |mut steps| {
+        let document = match execution::parse(&request.query) {
+            Ok(document) => document,
+            Err(error) => return steps.yield_item(Step::Refused(vec![error])).await,
+        };
+        let operation = execution::selected(&document, request.operation_name.as_deref());
+        let Some(operation) = operation.filter(|operation| operation.ty == OperationType::Subscription) else {
+            return steps.yield_item(once(&schema, &caller, request, no_mutations).await).await;
+        };
+        if let Some(error) = execution::missing_variable(operation, &request.variables) {
+            return steps.yield_item(Step::Refused(vec![error])).await;
+        }
+        // Before the arguments are read: nothing that happens from now on is missed.
+        let mut listener = caller.sources.listen();
+        let subscription = Subscription { schema, caller, document, request: Operation::of(request) };
+        let interest = match subscription.begin().await {
+            Ok(Some(interest)) => interest,
+            Ok(None) => return,
+            Err(errors) => return steps.yield_item(Step::Refused(errors)).await,
+        };
+        while let Some(event) = listener.next().await {
+            let event = match event {
+                Ok(event) => event,
+                Err(FellBehind) => return steps.yield_item(Step::Refused(vec![fell_behind()])).await,
+            };
+            for ids in interest.within(&event).chunks(AT_ONCE) {
+                for change in subscription.read(&event, ids).await {
+                    steps.yield_item(Step::Answer(Box::new(subscription.tell(change).await))).await;
+                }
+            }
+        }
+    })
+}
+
+/// A query or mutation: one answer.
+async fn once(schema: &GatewaySchema, caller: &Caller, request: Request, no_mutations: bool) -> Step {
+    let (context, deadline) = caller.request();
+    let executed = execute(schema, request.data(context), no_mutations);
+    match timeout_at((deadline + MARGIN).into(), executed).await {
+        Ok(Outcome::Executed(response)) => Step::Answer(response),
+        Ok(Outcome::Refused(errors) | Outcome::NotAQuery(errors)) => Step::Refused(errors),
+        Err(_) => Step::Refused(vec![execution::too_late()]),
+    }
+}
+
+impl Caller {
+    /// A request that begins now, and when it has to be answered.
+    fn request(&self) -> (RequestContext, Instant) {
+        let deadline = Instant::now() + self.time;
+        (RequestContext::new(&self.sources, self.granted, deadline), deadline)
+    }
+}
+
+/// A request in parts: one whose data are spent can't be run again.
+struct Operation {
+    query: String,
+    name: Option<String>,
+    variables: Variables,
+}
+
+impl Operation {
+    fn of(request: Request) -> Self {
+        Self { query: request.query, name: request.operation_name, variables: request.variables }
+    }
+}
+
+/// A subscription on its way.
+struct Subscription {
+    schema: GatewaySchema,
+    caller: Caller,
+    document: ExecutableDocument,
+    request: Operation,
+}
+
+impl Subscription {
+    /// Checks the operation and reads its arguments. `None`: it selects nothing.
+    async fn begin(&self) -> Result<Option<Interest>, Vec<ServerError>> {
+        let interest = Arc::new(OnceLock::new());
+        let (context, _) = self.caller.request();
+        match self.execute(context, Occasion::Beginning(Arc::clone(&interest))).await {
+            Some(response) if !response.errors.is_empty() => Err(execution::not_executed(response.errors, true)),
+            // The request that shared it is gone.
+            _ => Ok(Arc::into_inner(interest).and_then(OnceLock::into_inner)),
+        }
+    }
+
+    /// What the subscriber is told of these subjects.
+    async fn read(&self, event: &Event, ids: &[SubjectId]) -> Vec<SubjectChange> {
+        if event.change == Change::Deleted {
+            let told = ids.iter().filter(|id| self.sees_what_others_cannot(event, **id));
+            return told.map(|id| SubjectChange::new(Kind::Deleted, *id, None, event)).collect();
+        }
+        let (context, _) = self.caller.request();
+        let found = join_all(ids.iter().map(|id| context.loaders.subjects.load(*id))).await;
+        let told = ids.iter().zip(found).filter_map(|(id, found)| self.told(event, *id, found));
+        told.collect()
+    }
+
+    /// What the subscriber is told of a subject that it finds so; `None`: nothing.
+    fn told(
+        &self,
+        event: &Event,
+        id: SubjectId,
+        found: Result<Option<Arc<domain::Subject>>, LoadError>,
+    ) -> Option<SubjectChange> {
+        let kind = match event.change {
+            Change::Created => Kind::Created,
+            Change::Cleared => Kind::Cleared,
+            Change::Deleted => Kind::Deleted,
+            Change::Updated | Change::Unknown => Kind::Updated,
+        };
+        let subject = match found {
+            Ok(Some(subject)) => return Some(SubjectChange::new(kind, id, Some(Ok(subject)), event)),
+            Ok(None) => None,
+            Err(error) => Some(Err(Error::from(error))),
+        };
+        // It can't be read. Unless nobody knew what happened, whoever deleted it has told so, or will.
+        let is_news = subject.is_some() || event.change == Change::Unknown;
+        let kind = if subject.is_some() { kind } else { Kind::Deleted };
+        (is_news && self.sees_what_others_cannot(event, id)).then(|| SubjectChange::new(kind, id, subject, event))
+    }
+
+    /// Whether the subscriber reads with the credential that is known to see the event's subjects.
+    fn sees_what_others_cannot(&self, event: &Event, id: SubjectId) -> bool {
+        let credential = Credentials::of_service(&self.caller.sources).of(id.source());
+        credential.is_some() && credential == event.seen_by
+    }
+
+    async fn tell(&self, change: SubjectChange) -> Response {
+        let (context, deadline) = self.caller.request();
+        let execution = self.execute(context, Occasion::Change(change));
+        match timeout_at((deadline + MARGIN).into(), execution).await {
+            Ok(Some(mut response)) => {
+                execution::name_arguments(&self.request.query, &mut response.errors);
+                response
+            }
+            // An execution of a change always has an answer.
+            Ok(None) => {
+                Response::from_errors(vec![coded(ServerError::new("The gateway failed.", None), code::INTERNAL)])
+            }
+            Err(_) => Response::from_errors(vec![execution::too_late()]),
+        }
+    }
+
+    /// Executes the operation once.
+    async fn execute(&self, context: RequestContext, occasion: Occasion) -> Option<Response> {
+        let Operation { query, name, variables } = &self.request;
+        let mut request = Request::new(query).variables(variables.clone()).data(context).data(occasion);
+        request.operation_name.clone_from(name);
+        request.set_parsed_query(self.document.clone());
+        self.schema.execute_stream(request).next().await
+    }
+}
+
+fn fell_behind() -> ServerError {
+    let message = "This subscription did not keep up with what happened and ends here: subscribe again, and read anew what \
+                   you show.";
+    let mut error = coded(ServerError::new(message, None), code::OVERLOADED);
+    execution::set_retryable(&mut error);
+    error
+}
