@@ -76,8 +76,8 @@ pub(super) struct Interest {
 }
 
 impl Interest {
-    fn read(ids: Option<Vec<ID>>, sources: Option<Vec<SubjectSource>>) -> Result<Self> {
-        let ids = ids.as_deref().map(read_ids).transpose()?;
+    fn read(ids: Option<&[ID]>, sources: Option<Vec<SubjectSource>>) -> Result<Self> {
+        let ids = ids.map(read_ids).transpose()?;
         Ok(Self { ids, sources: sources.map(|sources| sources.into_iter().map(Into::into).collect()) })
     }
 
@@ -136,7 +136,7 @@ impl Subscription {
         let change = match ctx.data_unchecked::<Occasion>() {
             Occasion::Beginning(interest) => {
                 // Validation lets one root field through.
-                let _ = interest.set(Interest::read(ids, sources)?);
+                let _ = interest.set(Interest::read(ids.as_deref(), sources)?);
                 None
             }
             Occasion::Change(change) => Some(change.clone()),
