@@ -65,7 +65,7 @@ impl Service {
     pub(crate) fn new(config: &Config, sources: Arc<Sources>, readiness: Readiness) -> Self {
         let gateway = &config.gateway;
         Self {
-            schema: schema::build(gateway.introspection),
+            schema: schema::build(gateway.introspection, config.limits.max_entities),
             sources,
             readiness,
             deadline: config.limits.deadline,

@@ -9,9 +9,10 @@ pub mod biological_sex;
 pub mod breeding;
 pub mod connection;
 pub mod context;
-pub mod entities;
+pub mod cost;
 pub mod error;
 pub mod execution;
+pub mod federation;
 pub mod filter;
 pub mod license;
 pub mod log;
@@ -34,15 +35,19 @@ pub use query::Query;
 /// The executable schema.
 pub type GatewaySchema = Schema<Query, Mutation, EmptySubscription>;
 
-/// Builds the executable schema. It holds no state: a request brings its [`RequestContext`].
-pub fn build(introspection: bool) -> GatewaySchema {
-    let builder = Schema::build(Query::default(), Mutation, EmptySubscription);
+/// Builds the executable schema: with introspection or without, and with at most so many representations in one
+/// `_entities`. It holds no state: a request brings its [`RequestContext`].
+pub fn build(introspection: bool, max_entities: u64) -> GatewaySchema {
+    let builder =
+        Schema::build(Query::default(), Mutation, EmptySubscription).data(federation::MaxEntities(max_entities));
     if introspection { builder.finish() } else { builder.disable_introspection().finish() }
 }
 
-/// The schema's SDL; with `federation`, as a router composes it.
+/// The schema's SDL as clients are shown it; with `federation`, as a router composes it.
 pub fn sdl(federation: bool) -> String {
+    if federation {
+        return federation::subgraph_sdl().to_owned();
+    }
     let options = SDLExportOptions::new().include_specified_by().use_space_ident();
-    let options = if federation { options.federation() } else { options };
-    build(true).sdl_with_options(options)
+    Schema::build(query::ClientQuery::default(), Mutation, EmptySubscription).finish().sdl_with_options(options)
 }

@@ -141,6 +141,24 @@ const HAUT_AI: u8 = 1;
 const BRAINSTEM: u8 = 2;
 
 impl NodeId {
+    /// All GraphQL types whose objects have global ids.
+    pub const TYPE_NAMES: &[&str] = &[
+        "Subject",
+        "Project",
+        "Procedure",
+        "SubjectLog",
+        "SubjectStateChange",
+        "Strain",
+        "Species",
+        "Supplier",
+        "License",
+        "Breeding",
+        "Cohort",
+        "BrainRegion",
+        "BiologicalSex",
+        "Dataset",
+    ];
+
     /// The GraphQL type that the id belongs to.
     pub fn type_name(self) -> &'static str {
         match self {
