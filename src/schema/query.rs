@@ -40,6 +40,7 @@ pub enum SubjectBy {
     /// By BrainSTEM's own UUID.
     BrainStem(ID),
     /// By its name in BrainSTEM, where names are unique. Exact, also in upper and lower case.
+    #[graphql(tag = "pii")]
     BrainStemName(String),
 }
 
