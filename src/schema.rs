@@ -3,7 +3,7 @@
 //! A nullable field that can fail returns `Option<Result<T, Error>>`: a failure is then null in its place and an error
 //! beside it, and its siblings stand. Descriptions are written for the frontend developer who reads them in the playground.
 
-use async_graphql::{EmptySubscription, SDLExportOptions, Schema};
+use async_graphql::{EmptySubscription, ObjectType, SDLExportOptions, Schema, SchemaBuilder};
 
 pub mod biological_sex;
 pub mod breeding;
@@ -38,8 +38,7 @@ pub type GatewaySchema = Schema<Query, Mutation, EmptySubscription>;
 /// Builds the executable schema: with introspection or without, and with at most so many representations in one
 /// `_entities`. It holds no state: a request brings its [`RequestContext`].
 pub fn build(introspection: bool, max_entities: u64) -> GatewaySchema {
-    let builder =
-        Schema::build(Query::default(), Mutation, EmptySubscription).data(federation::MaxEntities(max_entities));
+    let builder = builder(Query::default()).data(federation::MaxEntities(max_entities));
     if introspection { builder.finish() } else { builder.disable_introspection().finish() }
 }
 
@@ -49,5 +48,10 @@ pub fn sdl(federation: bool) -> String {
         return federation::subgraph_sdl().to_owned();
     }
     let options = SDLExportOptions::new().include_specified_by().use_space_ident();
-    Schema::build(query::ClientQuery::default(), Mutation, EmptySubscription).finish().sdl_with_options(options)
+    builder(query::ClientQuery::default()).finish().sdl_with_options(options)
+}
+
+/// A schema with this root of reads, and all else that every reader is shown.
+fn builder<Q: ObjectType + 'static>(query: Q) -> SchemaBuilder<Q, Mutation, EmptySubscription> {
+    Schema::build(query, Mutation, EmptySubscription)
 }

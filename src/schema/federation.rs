@@ -3,7 +3,7 @@
 //! async-graphql brings `_entities` and `_service` of its own. Its `_entities` fails as a whole where one entity does, and
 //! tells neither which nor where; its `_service` prints an older version of federation. Hence both are fields of ours.
 
-use async_graphql::{Any, Context, ID, Name, Object, SimpleObject, Union, Value};
+use async_graphql::{Any, Context, ID, Object, SimpleObject, Union, Value};
 use futures::future::join_all;
 
 use super::{
@@ -77,11 +77,10 @@ fn read(argument: &str, representation: &Value) -> Result<NodeId> {
     let Value::Object(fields) = representation else {
         return refused("` is not an object: expected one with `__typename` and `id`.");
     };
-    let expected = match fields.get(&Name::new("__typename")) {
-        Some(Value::String(name)) => name,
-        _ => return refused(".__typename` is missing or not a text: expected the name of an entity of this subgraph."),
+    let Some(Value::String(expected)) = fields.get("__typename") else {
+        return refused(".__typename` is missing or not a text: expected the name of an entity of this subgraph.");
     };
-    let Some(Value::String(id)) = fields.get(&Name::new("id")) else {
+    let Some(Value::String(id)) = fields.get("id") else {
         return refused(".id` is missing or not a text: expected the `id` of an object that this gateway returned.");
     };
     if !NodeId::TYPE_NAMES.contains(&expected.as_str()) {

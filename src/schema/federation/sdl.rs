@@ -7,14 +7,14 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use async_graphql::{
-    EmptySubscription, Pos, Positioned, SDLExportOptions, Schema,
+    Pos, Positioned, SDLExportOptions,
     parser::{
         Error, parse_schema,
         types::{FieldDefinition, ObjectType, TypeKind, TypeSystemDefinition},
     },
 };
 
-use crate::schema::{Mutation, connection::DEFAULT_PAGE, cost, node::Node, query::SubgraphQuery};
+use crate::schema::{builder, connection::DEFAULT_PAGE, cost, node::Node, query::SubgraphQuery};
 
 /// The first version that has `@cost` and `@listSize`.
 const LINK: &str = "\
@@ -26,7 +26,7 @@ extend schema
 pub(in crate::schema) fn subgraph_sdl() -> &'static str {
     static SDL: LazyLock<String> = LazyLock::new(|| {
         let options = SDLExportOptions::new().include_specified_by().use_space_ident().federation();
-        let schema = Schema::build(SubgraphQuery::default(), Mutation, EmptySubscription)
+        let schema = builder(SubgraphQuery::default())
             // No field returns it here, but its implementors are declared by it.
             .register_output_type::<Node>()
             .enable_subscription_in_federation()
@@ -35,7 +35,7 @@ pub(in crate::schema) fn subgraph_sdl() -> &'static str {
         // It stands at the end, and imports an older version than is needed.
         let types = printed.split("extend schema @link(").next().unwrap_or_default().trim_end();
         let additions = additions(types).expect("async-graphql reads what it printed");
-        format!("{LINK}\n{}\n", insert(types, &additions))
+        format!("{LINK}\n{}", insert(types, &additions))
     });
     &SDL
 }
@@ -69,19 +69,22 @@ fn head_of_entity(object: &ObjectType) -> Option<Pos> {
 }
 
 fn cost_directives(of: &str, field: &FieldDefinition) -> String {
-    let mut directives = String::new();
-    if let Some(weight) = cost::weight(of, &field.name.node) {
-        directives += &format!(" @cost(weight: {weight})");
-    }
-    if field.ty.node.to_string().ends_with("Connection") {
-        directives += &format!(
-            " @listSize(assumedSize: {DEFAULT_PAGE}, slicingArguments: [\"first\", \"last\"], \
-             sizedFields: [\"edges\", \"nodes\"], requireOneSlicingArgument: false)"
-        );
-    } else if let Some(size) = cost::assumed_size(of, &field.name.node) {
-        directives += &format!(" @listSize(assumedSize: {size})");
-    }
-    directives
+    let name = &field.name.node;
+    let weight = cost::weight(of, name).map(|weight| format!(" @cost(weight: {weight})"));
+    let is_paged = field.ty.node.to_string().ends_with("Connection");
+    let size = if is_paged { Some(page_size()) } else { cost::assumed_size(of, name).map(list_size) };
+    [weight, size].into_iter().flatten().collect()
+}
+
+fn page_size() -> String {
+    format!(
+        " @listSize(assumedSize: {DEFAULT_PAGE}, slicingArguments: [\"first\", \"last\"], sizedFields: [\"edges\", \"nodes\"], \
+         requireOneSlicingArgument: false)"
+    )
+}
+
+fn list_size(assumed: u32) -> String {
+    format!(" @listSize(assumedSize: {assumed})")
 }
 
 /// Where something ends that is written in one piece.
@@ -103,4 +106,37 @@ fn insert(sdl: &str, additions: &Additions) -> String {
         out.push('\n');
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_in_stands_behind_types_and_heads() {
+        let sdl = "\
+\"\"\"
+type Mouse implements Node { name: é }
+\"\"\"
+type Subject implements Other & Node {
+  \"é\" species(\"type Subject implements Node\" of: [ID!]! = [\"é\"]): Species @deprecated strain: Strain
+  \"\"\"
+  projects: [Project!]
+  \"\"\"
+  projects: [Project!]
+}
+type Project { subjects(first: Int): SubjectConnection }
+";
+        let expected = sdl
+            .replace("Other & Node {", "Other & Node @key(fields: \"id\") {")
+            .replace("): Species @", "): Species @cost(weight: 4) @")
+            .replace(": Strain\n", ": Strain @cost(weight: 2)\n")
+            .replace("[Project!]\n}", "[Project!] @cost(weight: 2) @listSize(assumedSize: 3)\n}")
+            .replace(
+                "SubjectConnection }",
+                "SubjectConnection @cost(weight: 10) @listSize(assumedSize: 20, slicingArguments: [\"first\", \"last\"], \
+                 sizedFields: [\"edges\", \"nodes\"], requireOneSlicingArgument: false) }",
+            );
+        assert_eq!(insert(sdl, &additions(sdl).unwrap()), expected);
+    }
 }

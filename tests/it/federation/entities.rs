@@ -113,6 +113,17 @@ async fn a_malformed_representation_is_null_with_an_error_that_has_its_index() {
     }
 }
 
+/// By the language's own rules: null is no `_Any!`, so that nothing is executed.
+#[tokio::test]
+async fn null_in_place_of_a_representation_is_refused_by_its_index() {
+    let app = TestApp::new().await;
+    let [person, ..] = three(&app).await;
+    let answer = entities(&app, &[reference(&person), Value::Null]).await;
+    assert_eq!(answer.codes(), [("BAD_USER_INPUT".to_owned(), Value::Null)]);
+    assert!(answer.errors()[0]["message"].as_str().unwrap().contains("representations.1"));
+    assert_eq!(answer.0.get("data"), None);
+}
+
 #[tokio::test]
 async fn a_failing_source_takes_only_its_own_entities() {
     let app = TestApp::builder().set("CACHE_FRESH_MS", "0").build().await;
