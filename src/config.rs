@@ -201,4 +201,6 @@ pub struct Limits {
     pub max_scan: u64,
     /// `LIMITS_MAX_GATHER`, default 10,000: records of one source that a list may read to be sorted.
     pub max_gather: u64,
+    /// `LIMITS_MAX_ENTITIES`, default 1,000: entities that a router may ask for in one `_entities`.
+    pub max_entities: u64,
 }

@@ -78,7 +78,7 @@ impl Service {
     pub(crate) fn new(config: &Config, sources: Arc<Sources>, readiness: Readiness) -> Self {
         let gateway = &config.gateway;
         Self {
-            schema: schema::build(gateway.introspection),
+            schema: schema::build(gateway.introspection, config.limits.max_entities),
             sources,
             connections: Connections::new(config.limits.connections),
             max_operations: config.limits.subscriptions,

@@ -3,15 +3,16 @@
 //! A nullable field that can fail returns `Option<Result<T, Error>>`: a failure is then null in its place and an error
 //! beside it, and its siblings stand. Descriptions are written for the frontend developer who reads them in the playground.
 
-use async_graphql::{SDLExportOptions, Schema};
+use async_graphql::{ObjectType, SDLExportOptions, Schema, SchemaBuilder};
 
 pub mod biological_sex;
 pub mod breeding;
 pub mod connection;
 pub mod context;
-pub mod entities;
+pub mod cost;
 pub mod error;
 pub mod execution;
+pub mod federation;
 pub mod filter;
 pub mod license;
 pub mod log;
@@ -37,15 +38,23 @@ pub use subscription::Subscription;
 /// The executable schema.
 pub type GatewaySchema = Schema<Query, Mutation, Subscription>;
 
-/// Builds the executable schema. It holds no state: a request brings its [`RequestContext`].
-pub fn build(introspection: bool) -> GatewaySchema {
-    let builder = Schema::build(Query::default(), Mutation, Subscription);
+/// Builds the executable schema: with introspection or without, and with at most so many representations in one
+/// `_entities`. It holds no state: a request brings its [`RequestContext`].
+pub fn build(introspection: bool, max_entities: u64) -> GatewaySchema {
+    let builder = builder(Query::default()).data(federation::MaxEntities(max_entities));
     if introspection { builder.finish() } else { builder.disable_introspection().finish() }
 }
 
-/// The schema's SDL; with `federation`, as a router composes it.
+/// The schema's SDL as clients are shown it; with `federation`, as a router composes it.
 pub fn sdl(federation: bool) -> String {
+    if federation {
+        return federation::subgraph_sdl().to_owned();
+    }
     let options = SDLExportOptions::new().include_specified_by().use_space_ident();
-    let options = if federation { options.federation() } else { options };
-    build(true).sdl_with_options(options)
+    builder(query::ClientQuery::default()).finish().sdl_with_options(options)
+}
+
+/// A schema with this root of reads, and all else that every reader is shown.
+fn builder<Q: ObjectType + 'static>(query: Q) -> SchemaBuilder<Q, Mutation, Subscription> {
+    Schema::build(query, Mutation, Subscription)
 }

@@ -162,6 +162,7 @@ fn limits(reader: &mut Reader) -> Limits {
         upstream_concurrency: reader.value("limits.upstream_concurrency", values::size),
         max_scan: reader.value("limits.max_scan", values::count),
         max_gather: reader.value("limits.max_gather", values::count),
+        max_entities: reader.value("limits.max_entities", values::count),
     }
 }
 

@@ -158,6 +158,24 @@ impl NodeId {
         }
     }
 
+    /// All GraphQL types whose objects have global ids.
+    pub const TYPE_NAMES: &[&str] = &[
+        "Subject",
+        "Project",
+        "Procedure",
+        "SubjectLog",
+        "SubjectStateChange",
+        "Strain",
+        "Species",
+        "Supplier",
+        "License",
+        "Breeding",
+        "Cohort",
+        "BrainRegion",
+        "BiologicalSex",
+        "Dataset",
+    ];
+
     /// The GraphQL type that the id belongs to.
     pub fn type_name(self) -> &'static str {
         match self {

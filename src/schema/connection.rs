@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Records on a page when the client names no number.
-const DEFAULT_PAGE: u64 = 20;
+pub(super) const DEFAULT_PAGE: u64 = 20;
 
 /// Where a page stands in its list.
 #[derive(Clone, Debug, SimpleObject)]

@@ -33,13 +33,16 @@ pub struct SubjectFilter {
     /// Only subjects of these sources. Left out or null: of both.
     sources: Option<Vec<SubjectSource>>,
     /// By name.
+    #[graphql(tag = "pii")]
     name: Option<NameFilter>,
     /// By words: what Haut.AI's own search finds for them, and animals that have every word in their name, identifier or
     /// description, in upper or lower case. At most 200 characters.
+    #[graphql(tag = "pii")]
     search: Option<String>,
     /// By sex. `UNKNOWN` finds those whose source says that it does not know; where no sex is given, none does.
     sex: Option<Vec<Sex>>,
     /// By day of birth.
+    #[graphql(tag = "pii")]
     birth_date: Option<DateRange>,
     /// By status. BrainSTEM only.
     status: Option<Vec<SubjectStatus>>,
@@ -107,8 +110,10 @@ pub enum SubjectOrderField {
     /// By name, as Unicode's root collation (CLDR) sorts: case and accents count last. All subjects that a
     /// source finds for the filter are read for it, so a source with more than the gateway's limit of them (10,000 unless
     /// configured otherwise) is `RESULT_TOO_LARGE`: filter then by what the source applies itself.
+    #[graphql(tag = "pii")]
     Name,
     /// By day of birth. All people whom Haut.AI finds for the filter are read for it, within the same limit.
+    #[graphql(tag = "pii")]
     BirthDate,
     /// By the time when the record was made. BrainSTEM tells none: animals come last. All people who pass the filter are read
     /// for it, within the same limit.

@@ -1,6 +1,6 @@
 //! `Node`: whatever can be fetched again by its global id.
 
-use async_graphql::{Context, ID, Interface};
+use async_graphql::{Context, ID, Interface, Object};
 use futures::future::join_all;
 
 use super::{
@@ -38,6 +38,34 @@ pub enum Node {
     BrainRegion(BrainRegion),
     BiologicalSex(BiologicalSex),
     Dataset(Dataset),
+}
+
+/// The fields of `Query` by which Relay fetches again.
+#[derive(Default)]
+pub struct Nodes;
+
+#[Object]
+impl Nodes {
+    /// Any object by its id. Null: it is not there, may not be seen, or lies outside of what this gateway serves.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "An `id` that this gateway returned.")] id: ID,
+    ) -> Option<Result<Node>> {
+        match node_id("id", &id) {
+            Ok(id) => load(ctx, id).await.transpose(),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Many objects by their ids, in the order of the ids, with null in place of what is not there.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 100 `id`s that this gateway returned.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Result<Node>>>> {
+        load_all(ctx, &ids).await
+    }
 }
 
 /// The object behind an id; `None`: not there, not to be seen, or outside of what the gateway serves.
@@ -81,7 +109,7 @@ async fn dataset(ctx: &Context<'_>, id: DatasetId) -> Result<Option<domain::Data
 }
 
 /// One object an id, in their order.
-pub(super) async fn load_all(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Result<Node>>>> {
+async fn load_all(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Result<Node>>>> {
     if ids.len() > MAX_NODES {
         return Err(Error::BadUserInput(format!("`ids` has {} ids: expected at most {MAX_NODES}.", ids.len())));
     }

@@ -106,6 +106,7 @@ impl Project {
     }
 
     /// What the project's members added: BrainSTEM's `extra_fields`, always as an object. Null: nothing was added.
+    #[graphql(tag = "pii")]
     async fn metadata(&self) -> Option<Json> {
         self.0.metadata.clone().map(Json)
     }

@@ -8,16 +8,16 @@ use futures::future::join_all;
 use super::{
     biological_sex::{BiologicalSex, Dataset},
     connection::{BrainStemList, Connection, Paging, of_list},
-    context::{RequestContext, id_of, node_id, related, upstream_id},
-    entities::Entities,
+    context::{RequestContext, id_of, related, upstream_id},
     error::{Error, Result},
+    federation::Federation,
     filter::{
         MAX_SEARCH, ProcedureFilter, ProcedureOrder, ProjectFilter, ProjectOrder, SubjectFilter, SubjectLogFilter,
         SubjectOrder, within,
     },
     license::Supplier,
     log::SubjectLog,
-    node::{self, Node},
+    node::Nodes,
     procedure::Procedure,
     project::Project,
     sources::{SourceStatus, statuses},
@@ -40,6 +40,7 @@ pub enum SubjectBy {
     /// By BrainSTEM's own UUID.
     BrainStem(ID),
     /// By its name in BrainSTEM, where names are unique. Exact, also in upper and lower case.
+    #[graphql(tag = "pii")]
     BrainStemName(String),
 }
 
@@ -54,7 +55,19 @@ pub struct HautAiSubjectBy {
 
 /// The root of all reads.
 #[derive(Default, MergedObject)]
-pub struct Query(Fields, Entities);
+pub struct Query(Nodes, Fields, Federation);
+
+// Clients are not shown what is for routers.
+/// The root of all reads.
+#[derive(Default, MergedObject)]
+#[graphql(name = "Query")]
+pub(super) struct ClientQuery(Nodes, Fields);
+
+// Every subgraph that serves Relay has `node` and `nodes`; two that have the same field don't compose.
+/// The root of all reads.
+#[derive(Default, MergedObject)]
+#[graphql(name = "Query")]
+pub(super) struct SubgraphQuery(Fields);
 
 /// Look-ups and lists.
 #[derive(Default)]
@@ -63,27 +76,6 @@ pub struct Fields;
 #[expect(clippy::too_many_arguments, reason = "every list of the schema has the same ones")]
 #[Object]
 impl Fields {
-    /// Any object by its id. Null: it is not there, may not be seen, or lies outside of what this gateway serves.
-    async fn node(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "An `id` that this gateway returned.")] id: ID,
-    ) -> Option<Result<Node>> {
-        match node_id("id", &id) {
-            Ok(id) => node::load(ctx, id).await.transpose(),
-            Err(error) => Some(Err(error)),
-        }
-    }
-
-    /// Many objects by their ids, in the order of the ids, with null in place of what is not there.
-    async fn nodes(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "At most 100 `id`s that this gateway returned.")] ids: Vec<ID>,
-    ) -> Result<Vec<Option<Result<Node>>>> {
-        node::load_all(ctx, &ids).await
-    }
-
     /// One subject. Null: it is not there, may not be seen, or lies outside of what this gateway serves.
     async fn subject(
         &self,

@@ -1,4 +1,7 @@
 //! `Subject`, merged, and what only one of its sources has.
+//!
+//! What can tell who somebody is carries the tag `pii`, by which federation's contracts leave it out of a variant of the
+//! graph. So do the inputs that could be used to guess it.
 
 use std::sync::Arc;
 
@@ -91,16 +94,19 @@ impl Subject {
     }
 
     /// What the source calls the subject. Unique in BrainSTEM, not in Haut.AI. Empty should the source omit it.
+    #[graphql(tag = "pii")]
     async fn name(&self) -> &str {
         &self.0.name
     }
 
     /// An outside identifier, such as an ear tag or an RFID. BrainSTEM only.
+    #[graphql(tag = "pii")]
     async fn identifier(&self) -> Option<&str> {
         self.0.identifier.as_deref()
     }
 
     /// Free text. BrainSTEM only.
+    #[graphql(tag = "pii")]
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
@@ -123,17 +129,20 @@ impl Subject {
     }
 
     /// Day of birth. Null: not given, or not readable as a date; `rawBirthDate` has the source's own text.
+    #[graphql(tag = "pii")]
     async fn birth_date(&self) -> Option<Date> {
         self.0.birth_date.value.map(Date::Day)
     }
 
     /// Day of death. Null: not given, or not readable as a date; `rawDeathDate` has the source's own text. BrainSTEM only.
+    #[graphql(tag = "pii")]
     async fn death_date(&self) -> Option<Date> {
         self.0.death_date.value.map(Date::Day)
     }
 
     /// Age as an ISO 8601 duration: whole days for an animal (`P90D`), whole years for a person (`P34Y`). Counted to the
     /// day of death, or else to today in UTC. Null without a birth date and before it.
+    #[graphql(tag = "pii")]
     async fn age(
         &self,
         #[graphql(desc = "Count to this day instead of today. The age does not grow after the day of death.")]
@@ -183,6 +192,7 @@ impl Subject {
 
     /// What the users of the source added: Haut.AI's `meta`, which can be any JSON; BrainSTEM's `extra_fields`, always as
     /// an object. Null: nothing was added.
+    #[graphql(tag = "pii")]
     async fn metadata(&self) -> Option<Json> {
         self.0.metadata.clone().map(Json)
     }
@@ -361,12 +371,15 @@ fn raw_sex(reference: &SexReference) -> String {
 #[derive(SimpleObject)]
 pub struct HautAiSubject {
     /// Haut.AI's id of the user who made the record.
+    #[graphql(tag = "pii")]
     author_id: Option<ID>,
     /// Haut.AI's id of the image that stands for the subject.
+    #[graphql(tag = "pii")]
     promote_image_id: Option<ID>,
     /// The biological sex as Haut.AI writes it: the technical name, or else the name or the bare id.
     raw_sex: Option<String>,
     /// The birth date as Haut.AI writes it.
+    #[graphql(tag = "pii")]
     raw_birth_date: Option<String>,
     /// The time of creation as Haut.AI writes it.
     raw_created_at: Option<String>,
@@ -377,6 +390,7 @@ pub struct HautAiSubject {
 #[graphql(complex)]
 pub struct BrainStemSubject {
     /// The name that the animal's files are stored under, where it is another one.
+    #[graphql(tag = "pii")]
     name_used_in_storage: Option<String>,
     /// The supplier as a text: servers from before the 2025 renaming.
     supplier_text: Option<String>,
@@ -385,8 +399,10 @@ pub struct BrainStemSubject {
     /// The status as BrainSTEM writes it, such as `active`.
     raw_status: Option<String>,
     /// The birth date as BrainSTEM writes it.
+    #[graphql(tag = "pii")]
     raw_birth_date: Option<String>,
     /// The death date as BrainSTEM writes it.
+    #[graphql(tag = "pii")]
     raw_death_date: Option<String>,
     #[graphql(skip)]
     subject: Arc<domain::Subject>,

@@ -252,4 +252,11 @@ pub static KEYS: &[Key] = &[
         "10000",
         "Records of one source that a list may read to be sorted; with more it is RESULT_TOO_LARGE.",
     ),
+    value(
+        Section::Limits,
+        "max_entities",
+        Kind::Count { min: 1, max: 100_000, unit: "entities" },
+        "1000",
+        "Entities that a router may ask for in one `_entities`; more are BAD_USER_INPUT.",
+    ),
 ];

@@ -39,6 +39,7 @@ pub struct HautAiSubjectCreateInput {
     /// Required: the `id` of the dataset that the person belongs to.
     dataset_id: MaybeUndefined<ID>,
     /// Required: 1 to 512 characters, not blank. Need not be unique.
+    #[graphql(tag = "pii")]
     name: MaybeUndefined<String>,
     /// Biological sex. Haut.AI's dictionary must have an entry for it: the first such is taken. Not beside
     /// `biologicalSexId`.
@@ -46,8 +47,10 @@ pub struct HautAiSubjectCreateInput {
     /// The `id` of an entry of `biologicalSexes`. Not beside `sex`.
     biological_sex_id: MaybeUndefined<ID>,
     /// Day of birth.
+    #[graphql(tag = "pii")]
     birth_date: MaybeUndefined<Date>,
     /// Any JSON.
+    #[graphql(tag = "pii")]
     metadata: MaybeUndefined<Json>,
 }
 
@@ -55,6 +58,7 @@ pub struct HautAiSubjectCreateInput {
 #[derive(InputObject)]
 pub struct HautAiSubjectUpdateInput {
     /// 1 to 512 characters, not blank. Can't be cleared.
+    #[graphql(tag = "pii")]
     name: MaybeUndefined<String>,
     /// Biological sex. Haut.AI's dictionary must have an entry for it: the first such is taken. Not beside
     /// `biologicalSexId`.
@@ -62,8 +66,10 @@ pub struct HautAiSubjectUpdateInput {
     /// The `id` of an entry of `biologicalSexes`. Not beside `sex`.
     biological_sex_id: MaybeUndefined<ID>,
     /// Day of birth.
+    #[graphql(tag = "pii")]
     birth_date: MaybeUndefined<Date>,
     /// Any JSON. Replaces all that is there.
+    #[graphql(tag = "pii")]
     metadata: MaybeUndefined<Json>,
 }
 
@@ -72,8 +78,10 @@ pub struct HautAiSubjectUpdateInput {
 #[derive(InputObject)]
 pub struct BrainStemSubjectInput {
     /// Required for a new animal: 1 to 100 characters, not blank, unique in BrainSTEM. Can't be cleared.
+    #[graphql(tag = "pii")]
     name: MaybeUndefined<String>,
     /// Free text.
+    #[graphql(tag = "pii")]
     description: MaybeUndefined<String>,
     /// Required for a new animal: the `id`s of at least one project. Replaces all that are there. Can't be cleared.
     project_ids: MaybeUndefined<Vec<ID>>,
@@ -82,8 +90,10 @@ pub struct BrainStemSubjectInput {
     /// Required for a new animal: `FEMALE`, `MALE` or `UNKNOWN`. BrainSTEM has no `OTHER`. Can't be cleared.
     sex: MaybeUndefined<Sex>,
     /// Day of birth.
+    #[graphql(tag = "pii")]
     birth_date: MaybeUndefined<Date>,
     /// Day of death, not before the day of birth.
+    #[graphql(tag = "pii")]
     death_date: MaybeUndefined<Date>,
     /// Where the animal is in its life in the laboratory. Can't be cleared. Not on servers from before the 2025 renaming.
     status: MaybeUndefined<SubjectStatus>,
@@ -92,6 +102,7 @@ pub struct BrainStemSubjectInput {
     /// At most 100 characters.
     genetic_line: MaybeUndefined<String>,
     /// Outside identifier, such as an ear tag or an RFID: at most 100 characters.
+    #[graphql(tag = "pii")]
     identifier: MaybeUndefined<String>,
     /// The `id` of a supplier. Not on servers from before the 2025 renaming, which take `supplierText`.
     supplier_id: MaybeUndefined<ID>,
@@ -100,6 +111,7 @@ pub struct BrainStemSubjectInput {
     /// The `id`s of licences. Replaces all that are there. Not on servers from before the 2025 renaming.
     license_ids: MaybeUndefined<Vec<ID>>,
     /// The name that the animal's files are stored under, where it is another one: at most 200 characters.
+    #[graphql(tag = "pii")]
     name_used_in_storage: MaybeUndefined<String>,
     /// Texts that are not blank. Replaces all that are there.
     tags: MaybeUndefined<Vec<String>>,
@@ -107,6 +119,7 @@ pub struct BrainStemSubjectInput {
     supplier_text: MaybeUndefined<String>,
     /// An object. Keys are a letter and then letters, digits and underscores; values are texts or numbers. Replaces all that
     /// is there.
+    #[graphql(tag = "pii")]
     metadata: MaybeUndefined<Json>,
 }
 

@@ -1,0 +1,5 @@
+//! What routers ask of a subgraph.
+
+mod entities;
+mod requests;
+mod subgraph;
