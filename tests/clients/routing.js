@@ -258,11 +258,12 @@ export function testRouter(startRouter, { refusesTwoKeys, absentErrors, errorPat
     });
   });
 
-  describe('with Haut.AI down', () => {
+  describe('with Haut.AI down and a small limit of entities', () => {
     let gateway, subgraphs, run, stop, animals;
 
     before(async () => {
-      ({ gateway, subgraphs, run, stop } = await startSupergraph(startRouter, { hautAi: 'down' }));
+      const env = { LIMITS_MAX_ENTITIES: '3' };
+      ({ gateway, subgraphs, run, stop } = await startSupergraph(startRouter, { hautAi: 'down', env }));
       animals = await subjectsOf(gateway, 'BRAINSTEM');
     }, LIMIT);
     after(() => stop());
@@ -304,6 +305,17 @@ export function testRouter(startRouter, { refusesTwoKeys, absentErrors, errorPat
       );
       assert.deepEqual(data.visits[2].who.projects, animals[0].projects);
       assert.deepEqual(told(errors).slice(0, 1), [down(errorPath(['visits', 1, 'who'], 'name'))]);
+    });
+
+    test('more subjects at once than the limit are all refused', LIMIT, async () => {
+      subgraphs.setVisits(animals.slice(0, 4).map(({ id }) => ({ subjectId: id })));
+      const { data, errors } = await run({ query: '{ visits { id who: subject { name } } }' });
+      assert.deepEqual(
+        data.visits,
+        [0, 1, 2, 3].map((index) => ({ id: `visit-${index}`, who: null })),
+      );
+      assert.equal(errors[0].extensions.code, 'BAD_USER_INPUT');
+      assert.match(errors[0].message, /`representations` has 4 entities: expected at most 3/);
     });
   });
 }
