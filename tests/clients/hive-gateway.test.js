@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { createGatewayRuntime } from '@graphql-hive/gateway';
 import { composeSchemaContract, composeServices } from '@theguild/federation-composition';
-import { LIMIT, startSupergraph, testRouter } from './routing.js';
+import { LIMIT, startSupergraph, subjectsOf, testRouter } from './routing.js';
 
 const PASSED_ON = ['x-request-id'];
 
@@ -30,8 +30,29 @@ async function startRouter(services, { compose = composeServices, config } = {})
       });
       return response.json();
     },
+    // The results of a subscription, as they come.
+    async subscribe({ query, variables }) {
+      const response = await router.fetch('http://router/graphql', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+        body: JSON.stringify({ query, variables }),
+      });
+      return results(response.body);
+    },
     stop: () => router[Symbol.asyncDispose](),
   };
+}
+
+// Reads server-sent events.
+async function* results(body) {
+  let text = '';
+  for await (const part of body.pipeThrough(new TextDecoderStream())) {
+    const events = (text + part).split('\n\n');
+    text = events.pop();
+    for (const event of events) {
+      if (/^event: next$/m.test(event)) yield JSON.parse(event.match(/^data: (.*)$/m)[1]);
+    }
+  }
 }
 
 testRouter(startRouter, {
@@ -81,4 +102,48 @@ describe('with a contract and a limit of costs', () => {
     const costs = [small.extensions.cost.estimated, extensions.cost.estimated];
     assert.ok(costs[1] - costs[0] >= 97 * 3, costs);
   });
+});
+
+describe('subscriptions', () => {
+  const ways = {
+    WebSocket: { kind: 'ws', location: '/graphql/ws' },
+    'server-sent events': { kind: 'http', location: '/graphql/stream' },
+  };
+
+  for (const [way, subscriptions] of Object.entries(ways)) {
+    test(`a change comes by ${way}, with what another subgraph knows of the subject`, LIMIT, async (t) => {
+      const config = { transportEntries: { subjects: { options: { subscriptions } } } };
+      const { gateway, router, run, stop } = await startSupergraph((services) => startRouter(services, { config }));
+      t.after(stop);
+      const [{ id }] = await subjectsOf(gateway, 'BRAINSTEM');
+      const changes = await router.subscribe({
+        query: `subscription Watch($ids: [ID!]) {
+          subjectChanged(ids: $ids) { kind id subject { description consentForms { title } } }
+        }`,
+        variables: { ids: [id] },
+      });
+      let change;
+      const changed = changes.next().then(({ value }) => (change = value));
+      // The router may answer before it has subscribed here, so the first writes may come too early.
+      while (!change) {
+        await run({
+          query: `mutation Write($id: ID!) {
+            subjectUpdate(id: $id, input: { brainStem: { description: "watched" } }) { userErrors { code } }
+          }`,
+          variables: { id },
+        });
+      }
+      await changed;
+      assert.deepEqual(change, {
+        data: {
+          subjectChanged: {
+            kind: 'UPDATED',
+            id,
+            subject: { description: 'watched', consentForms: [{ title: `Consent of ${id}` }] },
+          },
+        },
+      });
+      await changes.return();
+    });
+  }
 });

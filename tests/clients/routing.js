@@ -23,7 +23,7 @@ export async function startSupergraph(startRouter, { hautAi = 'up', env } = {}) 
 }
 
 // Subjects of one source, as the gateway itself answers.
-async function subjectsOf(gateway, source) {
+export async function subjectsOf(gateway, source) {
   const { data } = await ask(
     gateway,
     `query ($source: SubjectSource!) {
