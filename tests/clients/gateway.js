@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
-const PROGRAM = process.env.SUBJECT_GATEWAY ?? new URL('../../target/debug/subject-gateway', import.meta.url).pathname;
+const BUILT = new URL('../../target/debug/subject-gateway', import.meta.url).pathname;
+
+export const PROGRAM = process.env.SUBJECT_GATEWAY ?? BUILT;
 
 const START_MS = 30_000;
 
