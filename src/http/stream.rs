@@ -9,15 +9,17 @@ use std::{
 
 use axum::{
     Extension,
+    body::{Body, Bytes},
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header::CACHE_CONTROL},
-    response::{
-        IntoResponse as _, Response,
-        sse::{Event, KeepAlive, Sse},
+    http::{
+        HeaderName, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
     },
+    response::Response,
 };
 use futures::{Stream, StreamExt as _, future, stream};
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::{
     Service,
@@ -77,8 +79,7 @@ fn refused(service: &Service, refusal: Refusal) -> Response {
     match refusal.status {
         StatusCode::OK | StatusCode::BAD_REQUEST => {
             let errors = json!({"errors": [refusal.error()]}).to_string();
-            let next = Event::default().event("next").data(errors);
-            respond(stream::iter([next, complete()].map(Ok)), service.ping)
+            respond(stream::iter([next(&errors), COMPLETE.to_owned()]), service.ping)
         }
         _ => refusal.answer(Format::Json),
     }
@@ -99,36 +100,52 @@ impl Service {
             operation_name.note(name);
         }
         let steps = streaming::run(self.schema.clone(), self.caller(), request, no_mutations);
-        let events = steps.map(|step| next(&step)).chain(stream::once(future::ready(complete())));
+        let events = steps.map(|step| next(&answer(&step))).chain(stream::once(future::ready(COMPLETE.to_owned())));
         // Without a last event where the gateway ends: the client is to come back.
-        let ended = Ending::of(ending).begun();
-        let events = events.take_until(ended).map(move |event| {
+        let events = events.take_until(Ending::of(ending).begun()).inspect(move |_| {
             let _held = &place;
-            Ok(event)
         });
         respond(events, self.ping)
     }
 }
 
-fn respond(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static, ping: Duration) -> Response {
-    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(ping)).into_response();
+/// The last event. Its data are there because a browser drops an event without.
+const COMPLETE: &str = "event: complete\ndata:\n\n";
+
+/// A sign of life: a comment.
+const PING: &str = ":\n\n";
+
+/// An event with an answer, which is JSON in one line.
+fn next(answer: &str) -> String {
+    format!("event: next\ndata: {answer}\n\n")
+}
+
+fn answer(step: &Step) -> String {
+    let answer = match step {
+        Step::Answer(response) => serde_json::to_string(response),
+        Step::Refused(errors) => serde_json::to_string(&json!({ "errors": errors })),
+    };
+    // Values of GraphQL are JSON.
+    answer.unwrap_or_default()
+}
+
+fn respond(events: impl Stream<Item = String> + Send + 'static, ping: Duration) -> Response {
+    let mut response = Response::new(Body::from_stream(with_pings(events, ping).map(Ok::<_, Infallible>)));
     let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     // Events may hold personal data.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
     response
 }
 
-fn next(step: &Step) -> Event {
-    let answer = match step {
-        Step::Answer(response) => serde_json::to_string(response),
-        Step::Refused(errors) => serde_json::to_string(&json!({ "errors": errors })),
-    };
-    // Values of GraphQL are JSON.
-    Event::default().event("next").data(answer.unwrap_or_default())
-}
-
-/// Its data are there because a browser drops an event without.
-fn complete() -> Event {
-    Event::default().event("complete").data("")
+/// A ping wherever nothing happens for so long. (axum's own events leave out data that are empty.)
+fn with_pings(events: impl Stream<Item = String> + Send + 'static, ping: Duration) -> impl Stream<Item = Bytes> + Send {
+    stream::unfold(Box::pin(events), move |mut events| async move {
+        let text = match timeout(ping, events.next()).await {
+            Ok(event) => event?,
+            Err(_) => PING.to_owned(),
+        };
+        Some((Bytes::from(text), events))
+    })
 }
