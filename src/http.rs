@@ -2,12 +2,15 @@
 
 mod accept;
 mod answer;
+mod batch;
 mod graphql;
 mod health;
 mod host;
 mod layers;
+mod persisted;
 pub mod playground;
 mod request;
+mod revalidation;
 pub mod server;
 
 use std::{sync::Arc, time::Duration};
@@ -16,8 +19,8 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{
-        HeaderName, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse as _, Redirect, Response},
@@ -34,6 +37,8 @@ pub use self::health::Readiness;
 use self::{
     accept::Format,
     answer::{Refusal, code},
+    persisted::Documents,
+    revalidation::{revalidated, version_of},
 };
 use crate::{
     cache::Sources,
@@ -51,6 +56,9 @@ pub(crate) struct Service {
     readiness: Readiness,
     deadline: Duration,
     body_bytes: usize,
+    /// Requests in one body; 0: batching is off.
+    batch: usize,
+    documents: Documents,
     playground: bool,
     /// The SDL; `None` when introspection is off.
     sdl: Option<String>,
@@ -62,14 +70,17 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(config: &Config, sources: Arc<Sources>, readiness: Readiness) -> Self {
+    /// An error is a fault in the manifest of trusted documents.
+    pub(crate) fn new(config: &Config, sources: Arc<Sources>, readiness: Readiness) -> anyhow::Result<Self> {
         let gateway = &config.gateway;
-        Self {
+        Ok(Self {
             schema: schema::build(gateway.introspection),
             sources,
             readiness,
             deadline: config.limits.deadline,
             body_bytes: config.limits.body_bytes,
+            batch: config.limits.batch,
+            documents: Documents::new(config)?,
             playground: gateway.playground,
             sdl: gateway.introspection.then(|| schema::sdl(false)),
             cors_origins: gateway.cors_origins.clone(),
@@ -78,7 +89,7 @@ impl Service {
             allowed_hosts: match gateway.auth {
                 Auth::None => Some(gateway.allowed_hosts.clone().into()),
             },
-        }
+        })
     }
 }
 
@@ -89,7 +100,10 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
 
 fn routes(service: &Arc<Service>) -> Router {
     // The limit counts what arrives, whatever length was announced.
-    let graphql = get(graphql::get).post(graphql::post).layer(DefaultBodyLimit::max(service.body_bytes));
+    let limit = DefaultBodyLimit::max(service.body_bytes);
+    // In which of two formats an answer is written depends on the request, and be it an error.
+    let vary = SetResponseHeaderLayer::appending(VARY, HeaderValue::from_static("accept"));
+    let graphql = get(graphql::get).post(graphql::post).layer((vary, limit));
     let mut router = Router::new()
         .route("/graphql", graphql)
         .with_state(Arc::clone(service))
@@ -98,7 +112,9 @@ fn routes(service: &Arc<Service>) -> Router {
         router = router.route("/", get(|| async { Redirect::to("/graphiql") })).merge(playground::routes());
     }
     if let Some(sdl) = service.sdl.clone() {
-        router = router.route("/schema.graphql", get(|| async move { schema_text(sdl) }));
+        let version = version_of(&[sdl.as_bytes()]);
+        let serve = async move |headers: HeaderMap| revalidated(schema_text(sdl), &version, &headers);
+        router = router.route("/schema.graphql", get(serve));
     }
     // These two come last: they apply to the routes that are there.
     router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
@@ -161,7 +177,7 @@ mod tests {
     async fn a_panic_is_an_answer_like_any_other() {
         let config = Config::from_variables([("BRAINSTEM_PORTAL", "public")]).unwrap();
         let sources = Sources::new(&config).unwrap();
-        let service = Arc::new(Service::new(&config, sources, Readiness::default()));
+        let service = Arc::new(Service::new(&config, sources, Readiness::default()).unwrap());
         let panics = || async { panic!("for the test") as Response };
         let router = with_layers(Router::new().route("/", get(panics)), &service);
         let request = Request::get("/").header(HOST, "localhost");

@@ -3,7 +3,7 @@
 //! A nullable field that can fail returns `Option<Result<T, Error>>`: a failure is then null in its place and an error
 //! beside it, and its siblings stand. Descriptions are written for the frontend developer who reads them in the playground.
 
-use async_graphql::{EmptySubscription, SDLExportOptions, Schema};
+use async_graphql::{EmptySubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 pub mod biological_sex;
 pub mod breeding;
@@ -25,6 +25,7 @@ pub mod sources;
 pub mod subject;
 pub mod subjects;
 pub mod taxonomy;
+pub mod validation;
 
 pub use context::{RequestContext, Scope};
 pub use error::code;
@@ -36,8 +37,12 @@ pub type GatewaySchema = Schema<Query, Mutation, EmptySubscription>;
 
 /// Builds the executable schema. It holds no state: a request brings its [`RequestContext`].
 pub fn build(introspection: bool) -> GatewaySchema {
-    let builder = Schema::build(Query::default(), Mutation, EmptySubscription);
+    let builder = builder();
     if introspection { builder.finish() } else { builder.disable_introspection().finish() }
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query::default(), Mutation, EmptySubscription)
 }
 
 /// The schema's SDL; with `federation`, as a router composes it.

@@ -104,7 +104,6 @@ async fn a_request_error_has_no_data_and_a_code() {
         (json!({"query": two}), "BAD_USER_INPUT"),
         (json!({"query": two, "operationName": "C"}), "BAD_USER_INPUT"),
         (json!({"query": "subscription { x }"}), "BAD_USER_INPUT"),
-        (json!({"extensions": {"persistedQuery": {"version": 1}}}), "PERSISTED_QUERY_NOT_SUPPORTED"),
     ];
     for (body, code) in table {
         for (accept, status) in [(GRAPHQL_RESPONSE, StatusCode::BAD_REQUEST), ("application/json", StatusCode::OK)] {
