@@ -19,7 +19,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{
-        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
         header::{CACHE_CONTROL, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::{from_fn, from_fn_with_state},
@@ -145,7 +145,9 @@ fn with_layers(router: Router, service: &Arc<Service>) -> Router {
 
 /// gzip, at the level that costs less than it saves on a local network.
 fn compression() -> CompressionLayer<impl predicate::Predicate> {
+    let has_body = |status: StatusCode, _: Version, _: &HeaderMap, _: &Extensions| status != StatusCode::NOT_MODIFIED;
     let worthwhile = predicate::SizeAbove::new(SMALLEST_COMPRESSED)
+        .and(has_body)
         .and(predicate::NotForContentType::IMAGES)
         .and(predicate::NotForContentType::SSE);
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worthwhile)

@@ -157,6 +157,8 @@ impl Documents {
 fn register(registered: &Cache<String, Arc<str>>, hash: String, text: &str) {
     if !registered.contains_key(&hash) && syntax_error(text).is_none() {
         registered.insert(hash, text.into());
+        // By itself moka throws out only now and then, and a text may be as long as a body.
+        registered.run_pending_tasks();
     }
 }
 

@@ -1,8 +1,14 @@
 //! Entity tags: a client that kept an answer asks whether it is still the same, and gets no second copy if so. Knows
 //! headers, not what the answers hold.
 
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
 use axum::{
-    body::Body,
+    body::{Body, Bytes, HttpBody},
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{self, ETAG, IF_NONE_MATCH, VARY},
@@ -10,6 +16,7 @@ use axum::{
     response::Response,
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use hyper::body::Frame;
 use sha2::{Digest as _, Sha256};
 
 /// Bytes of a hash that name a content: enough that no two ever meet.
@@ -27,7 +34,7 @@ pub(super) fn revalidated(mut response: Response, version: &str, request: &Heade
     let tag = format!("W/\"{version}\"");
     if is_listed(request, &tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-        *response.body_mut() = Body::empty();
+        *response.body_mut() = Body::new(NoBody);
         for about_the_body in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LENGTH] {
             response.headers_mut().remove(about_the_body);
         }
@@ -36,6 +43,23 @@ pub(super) fn revalidated(mut response: Response, version: &str, request: &Heade
     response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
     response.headers_mut().extend(HeaderValue::try_from(tag).map(|tag| (ETAG, tag)));
     response
+}
+
+/// A body that is not there, rather than one of no bytes: axum would write down its length, and in a 304 a length is that
+/// of what the client has.
+struct NoBody;
+
+impl HttpBody for NoBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
+    }
 }
 
 /// Whether `If-None-Match` lists `tag`, by the weak comparison that RFC 9110 prescribes for it.

@@ -1,6 +1,10 @@
 //! The HTTP layer in process: what is a request, and how it is answered.
 
 mod access;
+mod batch;
+mod keeping;
+mod persisted;
+mod trusted;
 
 use std::io;
 
@@ -68,6 +72,10 @@ fn post() -> Builder {
 
 async fn send_body(app: &App, accept: &str, body: impl Into<Body>) -> Answer {
     send(app.router(), post().header(ACCEPT, accept).body(body.into()).unwrap()).await
+}
+
+async fn ask(app: &App, accept: &str, body: &Value) -> Answer {
+    send_body(app, accept, body.to_string()).await
 }
 
 async fn fetch(app: &App, uri: &str) -> Answer {
