@@ -85,7 +85,7 @@ async fn only_the_manifests_documents_run_where_that_is_asked_for() {
         (json!({"documentId": "nothing"}), "PERSISTED_QUERY_NOT_FOUND"),
         (by_hash(&sha256(OTHER)), "PERSISTED_QUERY_NOT_FOUND"),
         // Nobody adds to the manifest.
-        (with_hash(OTHER), "PERSISTED_QUERY_NOT_FOUND"),
+        (with_hash(OTHER), "PERSISTED_QUERY_REQUIRED"),
         (by_hash(&sha256(OTHER)), "PERSISTED_QUERY_NOT_FOUND"),
     ];
     for (body, code) in table {
