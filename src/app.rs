@@ -19,11 +19,11 @@ pub struct App {
 }
 
 impl App {
-    /// Puts the parts together; makes no request.
+    /// Puts the parts together; makes no request. An error names what of the configuration is not usable.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
         let sources = Sources::new(config).context("the sources could not be prepared")?;
         let readiness = Readiness::default();
-        let service = Arc::new(http::Service::new(config, Arc::clone(&sources), readiness.clone()));
+        let service = Arc::new(http::Service::new(config, Arc::clone(&sources), readiness.clone())?);
         Ok(Self { service, sources, readiness })
     }
 

@@ -9,7 +9,7 @@ mod settings;
 mod typed;
 mod values;
 
-use std::{ffi::OsString, net::SocketAddr, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use url::Url;
@@ -69,6 +69,7 @@ pub struct Gateway {
     pub introspection: bool,
     /// `GATEWAY_CORS_ORIGINS`, comma-separated; none by default.
     pub cors_origins: CorsOrigins,
+    pub persisted: Persisted,
     /// `GATEWAY_LOG_FORMAT`, default `text`.
     pub log_format: LogFormat,
     /// `GATEWAY_LOG_LEVEL`, default `info`: a tracing filter.
@@ -84,6 +85,36 @@ pub struct Gateway {
 pub enum Auth {
     /// They don't.
     None,
+}
+
+/// Documents that clients name instead of sending.
+#[derive(Clone, Debug)]
+pub struct Persisted {
+    /// `GATEWAY_APQ`, default true: clients may register them (automatic persisted queries).
+    pub automatic: bool,
+    /// `GATEWAY_TRUSTED_DOCUMENTS_FILE`; `None`: there is no manifest.
+    pub manifest: Option<TextFile>,
+    /// `GATEWAY_TRUSTED_DOCUMENTS`, default `off`; the others need a manifest.
+    pub untrusted: Untrusted,
+}
+
+/// What becomes of a document that is not in the manifest of trusted ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untrusted {
+    /// It runs (`off`).
+    Run,
+    /// It runs, and is logged once.
+    Log,
+    /// It is refused.
+    Only,
+}
+
+/// A file that was read at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextFile {
+    /// As it was given.
+    pub path: String,
+    pub text: Arc<str>,
 }
 
 /// The browser origins that may call.
@@ -178,6 +209,8 @@ pub struct Cache {
     pub fresh: Duration,
     /// `CACHE_ABSENT_MS`, default 2,000: how long "not there" is served without asking again.
     pub absent: Duration,
+    /// `CACHE_PERSISTED_BYTES`, default 8,388,608 (8 MiB): the queries that clients registered.
+    pub persisted_bytes: u64,
 }
 
 /// Bounds on what one caller can ask for.
@@ -193,6 +226,8 @@ pub struct Limits {
     pub subscriptions: usize,
     /// `LIMITS_INIT_MS`, default 3,000: how long a new WebSocket may take for its `connection_init`.
     pub init: Duration,
+    /// `LIMITS_BATCH`, default 0: requests in one body; 0 turns batching off.
+    pub batch: usize,
     /// `LIMITS_UPSTREAM_BYTES`, default 33,554,432: one upstream answer, decompressed.
     pub upstream_bytes: usize,
     /// `LIMITS_UPSTREAM_CONCURRENCY`, default 32: requests in flight towards one source.

@@ -2,14 +2,17 @@
 
 mod accept;
 mod answer;
+mod batch;
 mod connections;
 mod graphql;
 mod health;
 mod host;
 mod layers;
+mod persisted;
 pub mod playground;
 mod purge;
 mod request;
+mod revalidation;
 pub mod server;
 mod stream;
 mod websocket;
@@ -20,8 +23,8 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{
-        HeaderName, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+        Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
+        header::{CACHE_CONTROL, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse as _, Redirect, Response},
@@ -39,6 +42,8 @@ use self::{
     accept::Format,
     answer::{Refusal, code},
     connections::Connections,
+    persisted::Documents,
+    revalidation::{revalidated, version_of},
 };
 use crate::{
     cache::Sources,
@@ -64,6 +69,9 @@ pub(crate) struct Service {
     readiness: Readiness,
     deadline: Duration,
     body_bytes: usize,
+    /// Requests in one body; 0: batching is off.
+    batch: usize,
+    documents: Documents,
     playground: bool,
     /// The SDL; `None` when introspection is off.
     sdl: Option<String>,
@@ -75,9 +83,10 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(config: &Config, sources: Arc<Sources>, readiness: Readiness) -> Self {
+    /// An error is a fault in the manifest of trusted documents.
+    pub(crate) fn new(config: &Config, sources: Arc<Sources>, readiness: Readiness) -> anyhow::Result<Self> {
         let gateway = &config.gateway;
-        Self {
+        Ok(Self {
             schema: schema::build(gateway.introspection, config.limits.max_entities),
             sources,
             connections: Connections::new(config.limits.connections),
@@ -87,6 +96,8 @@ impl Service {
             readiness,
             deadline: config.limits.deadline,
             body_bytes: config.limits.body_bytes,
+            batch: config.limits.batch,
+            documents: Documents::new(config)?,
             playground: gateway.playground,
             sdl: gateway.introspection.then(|| schema::sdl(false)),
             cors_origins: gateway.cors_origins.clone(),
@@ -95,7 +106,7 @@ impl Service {
             allowed_hosts: match gateway.auth {
                 Auth::None => Some(gateway.allowed_hosts.clone().into()),
             },
-        }
+        })
     }
 }
 
@@ -113,9 +124,11 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
 
 fn routes(service: &Arc<Service>) -> Router {
     // The limit counts what arrives, whatever length was announced.
+    // In which of the formats an answer is written depends on the request, and be it an error.
+    let vary = SetResponseHeaderLayer::appending(VARY, HeaderValue::from_static("accept"));
     let mut router = Router::new()
-        .route("/graphql", get(graphql::get).post(graphql::post))
-        .route("/graphql/stream", get(stream::get).post(stream::post))
+        .route("/graphql", get(graphql::get).post(graphql::post).layer(vary.clone()))
+        .route("/graphql/stream", get(stream::get).post(stream::post).layer(vary))
         .route("/graphql/ws", get(websocket::upgrade))
         .route("/admin/purge", post(purge::post))
         .layer(DefaultBodyLimit::max(service.body_bytes))
@@ -125,7 +138,9 @@ fn routes(service: &Arc<Service>) -> Router {
         router = router.route("/", get(|| async { Redirect::to("/graphiql") })).merge(playground::routes());
     }
     if let Some(sdl) = service.sdl.clone() {
-        router = router.route("/schema.graphql", get(|| async move { schema_text(sdl) }));
+        let version = version_of(&[sdl.as_bytes()]);
+        let serve = async move |headers: HeaderMap| revalidated(schema_text(sdl), &version, &headers);
+        router = router.route("/schema.graphql", get(serve));
     }
     // These two come last: they apply to the routes that are there.
     router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
@@ -156,7 +171,9 @@ fn with_layers(router: Router, service: &Arc<Service>) -> Router {
 
 /// gzip, at the level that costs less than it saves on a local network.
 fn compression() -> CompressionLayer<impl predicate::Predicate> {
+    let has_body = |status: StatusCode, _: Version, _: &HeaderMap, _: &Extensions| status != StatusCode::NOT_MODIFIED;
     let worthwhile = predicate::SizeAbove::new(SMALLEST_COMPRESSED)
+        .and(has_body)
         .and(predicate::NotForContentType::IMAGES)
         .and(predicate::NotForContentType::SSE);
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worthwhile)
@@ -188,7 +205,7 @@ mod tests {
     async fn a_panic_is_an_answer_like_any_other() {
         let config = Config::from_variables([("BRAINSTEM_PORTAL", "public")]).unwrap();
         let sources = Sources::new(&config).unwrap();
-        let service = Arc::new(Service::new(&config, sources, Readiness::default()));
+        let service = Arc::new(Service::new(&config, sources, Readiness::default()).unwrap());
         let panics = || async { panic!("for the test") as Response };
         let router = with_layers(Router::new().route("/", get(panics)), &service);
         let request = Request::get("/").header(HOST, "localhost");

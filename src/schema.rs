@@ -28,6 +28,7 @@ pub mod subject;
 pub mod subjects;
 pub mod subscription;
 pub mod taxonomy;
+pub mod validation;
 
 pub use context::{RequestContext, Scope};
 pub use error::code;

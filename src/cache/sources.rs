@@ -47,7 +47,7 @@ pub struct Checked {
 impl Sources {
     /// Prepares clients and caches; makes no request.
     pub fn new(config: &Config) -> anyhow::Result<Arc<Self>> {
-        let config::Cache { max_bytes, fresh, absent } = config.cache;
+        let config::Cache { max_bytes, fresh, absent, .. } = config.cache;
         // Zero turns all of it off.
         let absent = if fresh.is_zero() { fresh } else { absent };
         let generations = Arc::new(Generations::new(WARY_FOR));

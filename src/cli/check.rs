@@ -3,18 +3,15 @@
 use std::process::ExitCode;
 
 use clap::ArgMatches;
-use subject_gateway::{
-    cache::{Checked, Sources},
-    config::Config,
-    telemetry,
-};
+use subject_gateway::{app::App, cache::Checked, config::Config, telemetry};
 
 use super::{FAILED, input, output};
 
 pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let config = Config::load(input(flags))?;
     telemetry::install(&config.gateway)?;
-    let checked = Sources::new(&config)?.check().await;
+    // All of the gateway, so that whatever would keep it from starting is found here.
+    let checked = App::new(&config)?.sources().check().await;
     for source in &checked {
         output::print(&line(source))?;
     }

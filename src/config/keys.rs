@@ -77,6 +77,8 @@ pub enum Kind {
     Secret,
     /// A file that holds the secret of the same name without `_file`.
     SecretFile,
+    /// A file whose text is read at the start.
+    TextFile,
 }
 
 impl Kind {
@@ -106,6 +108,7 @@ impl Kind {
             Self::Token => "visible ASCII characters without spaces".into(),
             Self::Secret => "some text".into(),
             Self::SecretFile => "the path of a readable text file that is not empty".into(),
+            Self::TextFile => "the path of a readable text file".into(),
         }
     }
 
@@ -120,7 +123,7 @@ impl Kind {
             Self::Url => "URL",
             Self::Uuid => "UUID",
             Self::Uuids => "UUIDS",
-            Self::ApiPath | Self::SecretFile => "PATH",
+            Self::ApiPath | Self::SecretFile | Self::TextFile => "PATH",
             Self::Hosts => "HOSTS",
             Self::Origins => "ORIGINS",
             Self::LogFilter => "FILTER",

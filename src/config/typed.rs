@@ -3,7 +3,8 @@
 use secrecy::SecretString;
 
 use super::{
-    Auth, AuthScheme, BrainStem, Cache, Config, Gateway, Generation, HautAi, HautAiAccess, Limits, LogFormat, Portal,
+    Auth, AuthScheme, BrainStem, Cache, Config, Gateway, Generation, HautAi, HautAiAccess, Limits, LogFormat,
+    Persisted, Portal, TextFile, Untrusted,
     fault::{Fault, Faults},
     keys::{Fallback, Key, Kind, Section, key},
     settings::{Setting, Settings},
@@ -41,6 +42,7 @@ fn gateway(reader: &mut Reader) -> Gateway {
         playground: reader.value("gateway.playground", values::switch),
         introspection: reader.value("gateway.introspection", values::switch),
         cors_origins: reader.value("gateway.cors_origins", values::origins),
+        persisted: persisted(reader),
         log_format: match reader.value("gateway.log_format", values::choice) {
             "json" => LogFormat::Json,
             _ => LogFormat::Text,
@@ -60,6 +62,23 @@ fn gateway(reader: &mut Reader) -> Gateway {
         );
     }
     gateway
+}
+
+fn persisted(reader: &mut Reader) -> Persisted {
+    let persisted = Persisted {
+        automatic: reader.value("gateway.apq", values::switch),
+        manifest: reader.text_file("gateway.trusted_documents_file"),
+        untrusted: match reader.value("gateway.trusted_documents", values::choice) {
+            "log" => Untrusted::Log,
+            "only" => Untrusted::Only,
+            _ => Untrusted::Run,
+        },
+    };
+    if persisted.untrusted != Untrusted::Run && !reader.is_set("gateway.trusted_documents_file") {
+        let problem = "needs the manifest of the trusted documents, in GATEWAY_TRUSTED_DOCUMENTS_FILE";
+        reader.fault_at(key("gateway.trusted_documents"), problem);
+    }
+    persisted
 }
 
 fn haut_ai(reader: &mut Reader) -> Option<HautAi> {
@@ -148,6 +167,7 @@ fn cache(reader: &mut Reader) -> Cache {
         max_bytes: reader.value("cache.max_bytes", values::count),
         fresh: reader.value("cache.fresh_ms", values::millis),
         absent: reader.value("cache.absent_ms", values::millis),
+        persisted_bytes: reader.value("cache.persisted_bytes", values::count),
     }
 }
 
@@ -158,6 +178,7 @@ fn limits(reader: &mut Reader) -> Limits {
         connections: reader.value("limits.connections", values::size),
         subscriptions: reader.value("limits.subscriptions", values::size),
         init: reader.value("limits.init_ms", values::millis),
+        batch: reader.value("limits.batch", values::size),
         upstream_bytes: reader.value("limits.upstream_bytes", values::size),
         upstream_concurrency: reader.value("limits.upstream_concurrency", values::size),
         max_scan: reader.value("limits.max_scan", values::count),
@@ -212,6 +233,18 @@ impl Reader {
         };
         self.fault_at(file_key, problem);
         None
+    }
+
+    /// A file's text, if one is named.
+    fn text_file(&mut self, path: &str) -> Option<TextFile> {
+        let path_given = self.settings.get(key(path))?.text.clone();
+        match std::fs::read_to_string(&path_given) {
+            Ok(text) => Some(TextFile { path: path_given, text: text.into() }),
+            Err(error) => {
+                self.fault_at(key(path), format!("the file cannot be read: {error}"));
+                None
+            }
+        }
     }
 
     fn is_set(&self, path: &str) -> bool {

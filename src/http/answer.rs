@@ -3,19 +3,22 @@
 use std::borrow::Cow;
 
 use async_graphql::{Response as GraphQlAnswer, ServerError};
-use async_graphql_axum::GraphQLResponse;
 use axum::{
     body::Body,
     http::{
-        HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+        HeaderMap, HeaderValue, StatusCode,
+        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
     },
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::accept::Format;
+use super::{
+    accept::Format,
+    revalidation::{revalidated, version_of},
+};
 pub(super) use crate::schema::code;
+use crate::schema::execution::Outcome;
 
 /// When to come back to a gateway that has no place left.
 const RETRY_AFTER_SECONDS: u16 = 5;
@@ -40,42 +43,91 @@ impl Refusal {
 
     /// The refusal as a GraphQL client reads it.
     pub(super) fn answer(self, format: Format) -> Response {
-        let mut response = finish(self.status, format, json!({"errors": [self.error()]}).to_string());
+        let mut response = finish(self.status, format, self.body());
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }
         response
     }
 
-    /// The one error of its answer.
-    pub(super) fn error(&self) -> serde_json::Value {
+    /// The body of [`answer`](Self::answer), for transports without statuses.
+    pub(super) fn body(&self) -> String {
+        json!({ "errors": [self.error()] }).to_string()
+    }
+
+    /// An element of `errors`.
+    pub(super) fn error(&self) -> Value {
         let is_retryable = matches!(self.code, code::DEADLINE_EXCEEDED | code::OVERLOADED);
         json!({"message": self.message, "extensions": {"code": self.code, "retryable": is_retryable}})
     }
 }
 
-/// A result whose execution began: 200, however many of its fields failed.
-pub(super) fn executed(result: GraphQlAnswer, format: Format) -> Response {
-    let mut response = GraphQLResponse::from(result).into_response();
-    set_headers(&mut response, format);
+/// How a request fared: it got as far as the executor, or not even there.
+pub(super) type Ended = Result<Outcome, Refusal>;
+
+/// The answer to one request. Where execution began it is 200, however many fields failed. A refusal with 200 is a
+/// request error as those of the executor are: the newer format says by its status what the older one says with 200.
+pub(super) fn one(ended: &Ended, format: Format) -> Response {
+    let request_error = match format {
+        Format::GraphQlResponse => StatusCode::BAD_REQUEST,
+        Format::Json => StatusCode::OK,
+    };
+    let status = match ended {
+        Ok(Outcome::Executed(_)) => StatusCode::OK,
+        Ok(Outcome::Refused(_)) => request_error,
+        Ok(Outcome::NotAQuery(_)) => StatusCode::METHOD_NOT_ALLOWED,
+        Err(refusal) if refusal.status == StatusCode::OK => request_error,
+        Err(refusal) => refusal.status,
+    };
+    let mut response = finish(status, format, body(ended));
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    }
     response
 }
 
-/// Errors that kept the request from being executed: an answer without `data`.
-pub(super) fn request_error(errors: &[ServerError], status: StatusCode, format: Format) -> Response {
-    finish(status, format, json!({ "errors": errors }).to_string())
+/// The answer to a GET. One without errors may be kept by the caller alone, and used again when it is still the same.
+pub(super) fn to_get(ended: &Ended, format: Format, request: &HeaderMap) -> Response {
+    match ended {
+        Ok(Outcome::Executed(result)) if result.errors.is_empty() => {
+            let body = executed(result);
+            let version = version_of(&[format.content_type().as_bytes(), body.as_bytes()]);
+            let mut response = finish(StatusCode::OK, format, body);
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+            revalidated(response, &version, request)
+        }
+        _ => one(ended, format),
+    }
 }
 
-fn finish(status: StatusCode, format: Format, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    set_headers(&mut response, format);
-    response
+/// The answers to the requests of a batch, whose own statuses nobody sees.
+pub(super) fn batch(all: &[Ended], format: Format) -> Response {
+    let bodies: Vec<String> = all.iter().map(body).collect();
+    finish(StatusCode::OK, format, format!("[{}]", bodies.join(",")))
+}
+
+fn body(ended: &Ended) -> String {
+    match ended {
+        Ok(Outcome::Executed(result)) => executed(result),
+        Ok(Outcome::Refused(errors) | Outcome::NotAQuery(errors)) => without_data(errors),
+        Err(refusal) => refusal.body(),
+    }
+}
+
+fn executed(result: &GraphQlAnswer) -> String {
+    serde_json::to_string(result).expect("a result has texts as keys")
+}
+
+fn without_data(errors: &[ServerError]) -> String {
+    json!({ "errors": errors }).to_string()
 }
 
 /// Answers may hold personal data: no cache between here and the caller keeps them.
-fn set_headers(response: &mut Response, format: Format) {
+fn finish(status: StatusCode, format: Format, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }

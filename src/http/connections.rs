@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, http::StatusCode};
+use axum::{extract::Request, http::StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::answer::{Refusal, code};
@@ -40,8 +40,8 @@ impl Ending {
     }
 
     /// The one of a request's connection. A request that came without one has no end to wait for.
-    pub(super) fn of(extension: Option<Extension<Self>>) -> Self {
-        extension.map_or(Self(None), |Extension(ending)| ending)
+    pub(super) fn of(request: &Request) -> Self {
+        request.extensions().get().cloned().unwrap_or(Self(None))
     }
 
     /// Waits for the end to begin.

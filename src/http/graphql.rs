@@ -9,21 +9,23 @@ use async_graphql::Request as GraphQlRequest;
 use axum::{
     body::Bytes,
     extract::{FromRequest as _, Request, State, rejection::BytesRejection},
-    http::{HeaderValue, StatusCode, Uri, header::ALLOW},
+    http::{StatusCode, Uri},
     response::Response,
 };
 use tokio::time::timeout_at;
 
 use super::{
     Service,
-    accept::{Format, negotiate},
-    answer::{self, Refusal, code},
+    accept::negotiate,
+    answer::{self, Ended, Refusal, code},
+    batch,
     layers::OperationName,
-    request,
+    request::{self, Body, Fields},
+    stream,
 };
 use crate::schema::{
     RequestContext,
-    execution::{MARGIN, Outcome, execute},
+    execution::{MARGIN, execute},
 };
 
 /// `POST /graphql`.
@@ -31,11 +33,21 @@ pub(super) async fn post(State(service): State<Arc<Service>>, request: Request) 
     let deadline = Instant::now() + service.deadline;
     let operation_name = OperationName::of(&request);
     let Some(format) = negotiate(request.headers()) else {
-        return not_acceptable();
+        return stream::post(State(service), request).await;
     };
     match read_body(request, deadline).await.and_then(|body| request::from_body(&body)) {
-        Ok(request) => service.run(request, false, deadline, format, &operation_name).await,
-        Err(refusal) => refused_request(refusal, format),
+        Ok(Body::One(fields)) => {
+            let ended = match service.request(fields) {
+                Ok(request) => service.run(request, false, deadline, &operation_name).await,
+                Err(refusal) => Err(refusal),
+            };
+            answer::one(&ended, format)
+        }
+        Ok(Body::Batch(members)) => match batch::run(&service, members, deadline).await {
+            Ok(all) => answer::batch(&all, format),
+            Err(refusal) => refusal.answer(format),
+        },
+        Err(refusal) => refusal.answer(format),
     }
 }
 
@@ -44,26 +56,14 @@ pub(super) async fn get(State(service): State<Arc<Service>>, uri: Uri, request: 
     let deadline = Instant::now() + service.deadline;
     let operation_name = OperationName::of(&request);
     let Some(format) = negotiate(request.headers()) else {
-        return not_acceptable();
+        return stream::get(State(service), request).await;
     };
-    match request::from_query_string(uri.query().unwrap_or_default()) {
-        Ok(request) => service.run(request, true, deadline, format, &operation_name).await,
-        Err(refusal) => refused_request(refusal, format),
-    }
-}
-
-fn not_acceptable() -> Response {
-    let message = "Answers are application/graphql-response+json or application/json; `Accept` refuses both.";
-    Refusal::new(StatusCode::NOT_ACCEPTABLE, code::BAD_USER_INPUT, message).answer(Format::Json)
-}
-
-/// Refusals are written in the format agreed on; the newer one says by its status what the older one says with 200.
-fn refused_request(refusal: Refusal, format: Format) -> Response {
-    let status = match (refusal.status, format) {
-        (StatusCode::OK, Format::GraphQlResponse) => StatusCode::BAD_REQUEST,
-        (status, _) => status,
+    let fields = request::from_query_string(uri.query().unwrap_or_default());
+    let ended = match fields.and_then(|fields| service.request(fields)) {
+        Ok(query) => service.run(query, true, deadline, &operation_name).await,
+        Err(refusal) => Err(refusal),
     };
-    Refusal { status, ..refusal }.answer(format)
+    answer::to_get(&ended, format, request.headers())
 }
 
 pub(super) async fn read_body(request: Request, deadline: Instant) -> Result<Bytes, Refusal> {
@@ -84,38 +84,30 @@ pub(super) async fn read_body(request: Request, deadline: Instant) -> Result<Byt
 }
 
 impl Service {
+    /// From the fields of a request, by whatever transport they came, to the request with the text of the document that
+    /// they bring or name.
+    pub(super) fn request(&self, fields: Fields) -> Result<GraphQlRequest, Refusal> {
+        request::from_fields(fields, &self.documents)
+    }
+
     /// Executes within this future and no task of its own: when the connection goes, the work goes.
-    async fn run(
+    pub(super) async fn run(
         &self,
         request: GraphQlRequest,
         queries_only: bool,
         deadline: Instant,
-        format: Format,
         operation_name: &OperationName,
-    ) -> Response {
+    ) -> Ended {
         if let Some(name) = &request.operation_name {
             operation_name.note(name);
         }
         let request = request.data(RequestContext::new(&self.sources, self.granted, deadline));
         let executed = execute(&self.schema, request, queries_only);
-        let Ok(outcome) = timeout_at((deadline + MARGIN).into(), executed).await else {
-            let message = "The request took too long.";
-            return Refusal::new(StatusCode::GATEWAY_TIMEOUT, code::DEADLINE_EXCEEDED, message).answer(format);
-        };
-        match outcome {
-            Outcome::Executed(response) => answer::executed(*response, format),
-            Outcome::Refused(errors) => {
-                let status = match format {
-                    Format::GraphQlResponse => StatusCode::BAD_REQUEST,
-                    Format::Json => StatusCode::OK,
-                };
-                answer::request_error(&errors, status, format)
-            }
-            Outcome::NotAQuery(errors) => {
-                let mut response = answer::request_error(&errors, StatusCode::METHOD_NOT_ALLOWED, format);
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-                response
-            }
-        }
+        timeout_at((deadline + MARGIN).into(), executed).await.map_err(|_| too_late())
     }
+}
+
+/// A request that could not be answered in time.
+pub(super) fn too_late() -> Refusal {
+    Refusal::new(StatusCode::GATEWAY_TIMEOUT, code::DEADLINE_EXCEEDED, "The request took too long.")
 }

@@ -59,12 +59,17 @@ impl OperationName {
 
     /// Notes a name if it is one: anything else a caller sends has no place in a log.
     pub(super) fn note(&self, name: &str) {
-        let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let legal = name.bytes().all(word) && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-        if legal && name.len() <= LONGEST_NAME {
+        if is_name(name) {
             let _ = self.0.set(name.to_owned());
         }
     }
+}
+
+/// Whether GraphQL takes it for a name; of a length that is fit for a log.
+pub(super) fn is_name(name: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let legal = name.bytes().all(word) && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+    legal && name.len() <= LONGEST_NAME
 }
 
 /// Writes one line a request, also when the caller goes away before the answer.

@@ -11,9 +11,26 @@ use axum::http::{
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use super::answer::{Refusal, code};
+use super::{
+    answer::{Refusal, code},
+    persisted::{DocumentId, Documents},
+};
 
-const PARAMETERS: [&str; 4] = ["query", "variables", "operationName", "extensions"];
+/// What of a query string is ours.
+const PARAMETERS: [&str; 7] = ["query", "variables", "operationName", "extensions", "documentId", "doc_id", "id"];
+
+/// Where a client may name a document instead of sending it: as the specification has it, and as Relay's examples do.
+const DOCUMENT_IDS: [&str; 3] = ["documentId", "doc_id", "id"];
+
+/// The fields of a request as they were sent.
+pub(super) type Fields = Map<String, Value>;
+
+/// What a POST's body holds.
+pub(super) enum Body {
+    One(Fields),
+    /// Requests, or whatever stands in the place of one.
+    Batch(Vec<Value>),
+}
 
 /// Refuses a body that is not declared as JSON. Browsers send the other types across origins without asking first, so
 /// this is also what keeps foreign pages from posting.
@@ -38,21 +55,21 @@ fn is_json(content_type: &str) -> bool {
     json && parts.all(utf8)
 }
 
-/// The request in a POST's body.
-pub(super) fn from_body(body: &[u8]) -> Result<Request, Refusal> {
+/// The request or the requests in a POST's body.
+pub(super) fn from_body(body: &[u8]) -> Result<Body, Refusal> {
     let value = serde_json::from_slice(body).map_err(|error| {
         // The place alone: the parser's words may quote the body.
         Refusal::bad_input(format!("The body is not JSON (line {}, column {}).", error.line(), error.column()))
     })?;
     match value {
-        Value::Object(fields) => from_fields(fields),
-        Value::Array(_) => Err(Refusal::bad_input("Expected an object: request batching is off.")),
+        Value::Object(fields) => Ok(Body::One(fields)),
+        Value::Array(members) => Ok(Body::Batch(members)),
         _ => Err(Refusal::bad_input("Expected an object as the body, with the query in `query`.")),
     }
 }
 
 /// The request in a GET's query string, where `variables` and `extensions` are JSON. Other parameters are not ours.
-pub(super) fn from_query_string(query: &str) -> Result<Request, Refusal> {
+pub(super) fn from_query_string(query: &str) -> Result<Fields, Refusal> {
     let mut texts = BTreeMap::new();
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
         if PARAMETERS.contains(&&*name) && texts.insert(name.to_string(), text.into_owned()).is_some() {
@@ -62,49 +79,73 @@ pub(super) fn from_query_string(query: &str) -> Result<Request, Refusal> {
     let mut fields = Map::new();
     for (name, text) in texts {
         let value = match name.as_str() {
-            "query" => Value::String(text),
             // An empty parameter counts as absent, as forms and link builders send it.
             _ if text.is_empty() => continue,
-            "operationName" => Value::String(text),
-            _ => serde_json::from_str(&text)
+            "variables" | "extensions" => serde_json::from_str(&text)
                 .map_err(|_| Refusal::bad_input(format!("The parameter `{name}` is not JSON.")))?,
+            _ => Value::String(text),
         };
         fields.insert(name, value);
     }
-    from_fields(fields)
+    Ok(fields)
 }
 
-/// The request in the fields of a JSON object.
-pub(super) fn from_fields(mut fields: Map<String, Value>) -> Result<Request, Refusal> {
-    let query = fields.remove("query").unwrap_or_default();
-    let operation_name = match fields.remove("operationName") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(name)) => Some(name).filter(|name| !name.is_empty()),
-        Some(_) => {
-            return Err(Refusal::bad_input("Expected a string or null in `operationName`."));
-        }
-    };
+/// The request that the fields of any transport make, with the text of the document that they bring or name.
+pub(super) fn from_fields(mut fields: Fields, documents: &Documents) -> Result<Request, Refusal> {
+    let operation_name = string(&mut fields, "operationName")?;
     let variables = object(&mut fields, "variables")?;
     let extensions = object(&mut fields, "extensions")?;
-    let mut request = Request::new(query_text(query, &extensions)?).variables(Variables::from_json(variables.into()));
+    let text = match fields.remove("query") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text).filter(|text| !text.trim().is_empty()),
+        Some(_) => return Err(Refusal::bad_input("Expected the query as a non-empty string in `query`.")),
+    };
+    let id = match hash(&extensions)? {
+        Some(hash) => Some(DocumentId::Hash(hash)),
+        None => document_id(&mut fields, text.is_none())?.map(DocumentId::Custom),
+    };
+    let text = documents.resolve(text, id.as_ref(), operation_name.as_deref())?;
+    let mut request = Request::new(text).variables(Variables::from_json(variables.into()));
     request.operation_name = operation_name;
     request.extensions = serde_json::from_value(extensions.into())
         .map_err(|_| Refusal::bad_input("Expected an object or null in `extensions`."))?;
     Ok(request)
 }
 
-fn query_text(query: Value, extensions: &Map<String, Value>) -> Result<String, Refusal> {
-    match query {
-        Value::String(text) if !text.trim().is_empty() => Ok(text),
-        // A client that sends the hash alone sends the query as well when it hears this.
-        Value::Null | Value::String(_) if extensions.contains_key("persistedQuery") => {
-            Err(Refusal::new(StatusCode::OK, code::PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported"))
-        }
-        _ => Err(Refusal::bad_input("Expected the query as a non-empty string in `query`.")),
+/// What Apollo's protocol calls a document's hash.
+fn hash(extensions: &Fields) -> Result<Option<String>, Refusal> {
+    let persisted = match extensions.get("persistedQuery") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(persisted) => persisted,
+    };
+    if persisted["version"] != 1 {
+        return Err(Refusal::bad_input("Expected 1 in `extensions.persistedQuery.version`."));
+    }
+    match &persisted["sha256Hash"] {
+        Value::String(hash) if !hash.is_empty() => Ok(Some(hash.clone())),
+        _ => Err(Refusal::bad_input("Expected a non-empty string in `extensions.persistedQuery.sha256Hash`.")),
     }
 }
 
-fn object(fields: &mut Map<String, Value>, name: &str) -> Result<Map<String, Value>, Refusal> {
+/// A document's id. The names that are not in the specification may mean something else, and count only in place of a
+/// query.
+fn document_id(fields: &mut Fields, in_place: bool) -> Result<Option<String>, Refusal> {
+    let [specified, others @ ..] = DOCUMENT_IDS;
+    Ok(match string(fields, specified)? {
+        None if in_place => others.into_iter().find_map(|name| string(fields, name).ok().flatten()),
+        id => id,
+    })
+}
+
+fn string(fields: &mut Fields, name: &str) -> Result<Option<String>, Refusal> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Some(_) => Err(Refusal::bad_input(format!("Expected a string or null in `{name}`."))),
+    }
+}
+
+fn object(fields: &mut Fields, name: &str) -> Result<Fields, Refusal> {
     match fields.remove(name) {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(object)) => Ok(object),

@@ -1,5 +1,6 @@
 //! `POST` and `GET /graphql/stream`: operations over server-sent events, each on a connection of its own (the “distinct
-//! connections mode” of the graphql-sse protocol). Knows nothing of the schema.
+//! connections mode” of the graphql-sse protocol), also where a client of `/graphql` accepts nothing else. Knows nothing of
+//! the schema.
 
 use std::{
     convert::Infallible,
@@ -8,8 +9,7 @@ use std::{
 };
 
 use axum::{
-    Extension,
-    body::{Body, Bytes},
+    body::{Body as HttpBody, Bytes},
     extract::{Request, State},
     http::{
         HeaderName, HeaderValue, StatusCode,
@@ -28,7 +28,7 @@ use super::{
     connections::{Connections, Ending},
     graphql,
     layers::OperationName,
-    request,
+    request::{self, Body, Fields},
 };
 use crate::schema::streaming::{self, Step};
 
@@ -36,41 +36,43 @@ use crate::schema::streaming::{self, Step};
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// `POST /graphql/stream`.
-pub(super) async fn post(
-    State(service): State<Arc<Service>>,
-    ending: Option<Extension<Ending>>,
-    request: Request,
-) -> Response {
+pub(super) async fn post(State(service): State<Arc<Service>>, request: Request) -> Response {
     if !accepts_event_stream(request.headers()) {
         return not_acceptable();
     }
-    let operation_name = OperationName::of(&request);
+    let (operation_name, ending) = (OperationName::of(&request), Ending::of(&request));
     let body = graphql::read_body(request, Instant::now() + service.deadline).await;
-    match body.and_then(|body| request::from_body(&body)) {
+    match body.and_then(|body| one(&body)).and_then(|fields| service.request(fields)) {
         Ok(request) => service.stream(request, false, ending, &operation_name),
         Err(refusal) => refused(&service, refusal),
     }
 }
 
 /// `GET /graphql/stream`, as a browser's `EventSource` asks: no mutations.
-pub(super) async fn get(
-    State(service): State<Arc<Service>>,
-    ending: Option<Extension<Ending>>,
-    request: Request,
-) -> Response {
+pub(super) async fn get(State(service): State<Arc<Service>>, request: Request) -> Response {
     if !accepts_event_stream(request.headers()) {
         return not_acceptable();
     }
-    let operation_name = OperationName::of(&request);
-    match request::from_query_string(request.uri().query().unwrap_or_default()) {
+    let (operation_name, ending) = (OperationName::of(&request), Ending::of(&request));
+    let fields = request::from_query_string(request.uri().query().unwrap_or_default());
+    match fields.and_then(|fields| service.request(fields)) {
         Ok(request) => service.stream(request, true, ending, &operation_name),
         Err(refusal) => refused(&service, refusal),
     }
 }
 
 fn not_acceptable() -> Response {
-    let message = "Answers here are text/event-stream, which `Accept` refuses; `/graphql` answers with JSON.";
+    let message = "`Accept` refuses every answer: /graphql has application/graphql-response+json, application/json and \
+                   text/event-stream, /graphql/stream the last alone.";
     Refusal::new(StatusCode::NOT_ACCEPTABLE, code::BAD_USER_INPUT, message).answer(Format::Json)
+}
+
+/// A stream answers one request.
+fn one(body: &[u8]) -> Result<Fields, Refusal> {
+    match request::from_body(body)? {
+        Body::One(fields) => Ok(fields),
+        Body::Batch(_) => Err(Refusal::bad_input("Expected an object: a stream answers no batches.")),
+    }
 }
 
 /// What is wrong with the GraphQL request is told as an event, as the protocol has it: a browser's `EventSource` shows its
@@ -90,7 +92,7 @@ impl Service {
         self: &Arc<Self>,
         request: async_graphql::Request,
         no_mutations: bool,
-        ending: Option<Extension<Ending>>,
+        ending: Ending,
         operation_name: &OperationName,
     ) -> Response {
         let Some(place) = self.connections.enter() else {
@@ -102,7 +104,7 @@ impl Service {
         let steps = streaming::run(self.schema.clone(), self.caller(), request, no_mutations);
         let events = steps.map(|step| next(&answer(&step))).chain(stream::once(future::ready(COMPLETE.to_owned())));
         // Without a last event where the gateway ends: the client is to come back.
-        let events = events.take_until(Ending::of(ending).begun()).inspect(move |_| {
+        let events = events.take_until(ending.begun()).inspect(move |_| {
             let _held = &place;
         });
         respond(events, self.ping)
@@ -130,7 +132,7 @@ fn answer(step: &Step) -> String {
 }
 
 fn respond(events: impl Stream<Item = String> + Send + 'static, ping: Duration) -> Response {
-    let mut response = Response::new(Body::from_stream(with_pings(events, ping).map(Ok::<_, Infallible>)));
+    let mut response = Response::new(HttpBody::from_stream(with_pings(events, ping).map(Ok::<_, Infallible>)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     // Events may hold personal data.

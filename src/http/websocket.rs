@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use async_graphql_axum::GraphQLProtocol;
 use axum::{
-    Extension,
     extract::{FromRequestParts as _, Request, State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
     http::{
         HeaderMap, HeaderValue, StatusCode,
@@ -40,7 +39,6 @@ const FRAME_MARGIN: usize = 65_536;
 /// `GET /graphql/ws`.
 pub(super) async fn upgrade(
     State(service): State<Arc<Service>>,
-    ending: Option<Extension<Ending>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     request: Request,
 ) -> Response {
@@ -50,6 +48,7 @@ pub(super) async fn upgrade(
     };
     let largest = service.body_bytes.saturating_add(FRAME_MARGIN);
     let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(largest);
+    let ending = Ending::of(&request);
     // A browser tells its page nothing of a handshake that was refused, so that both are refused after it.
     if !is_welcome(&service, request.headers()) {
         return upgrade.on_upgrade(|socket| close_at_once(socket, Close::FORBIDDEN_ORIGIN));
@@ -60,7 +59,7 @@ pub(super) async fn upgrade(
     let Some(place) = service.connections.enter() else {
         return Connections::full().answer(Format::Json);
     };
-    let connection = Connection { service, protocol, ending: Ending::of(ending), place };
+    let connection = Connection { service, protocol, ending, place };
     upgrade.on_upgrade(|socket| connection.carry(socket))
 }
 

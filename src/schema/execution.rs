@@ -184,7 +184,7 @@ fn refusal(message: impl Into<String>, at: Option<Pos>) -> ServerError {
     coded(ServerError::new(message, at), code::BAD_USER_INPUT)
 }
 
-fn parse_error(mut error: ServerError) -> ServerError {
+pub(super) fn parse_error(mut error: ServerError) -> ServerError {
     // The parser draws the query's line over several lines; its last one says what was expected.
     if error.message.starts_with(" -->") {
         let reason = error.message.lines().last().unwrap_or_default().trim_start_matches([' ', '=']);

@@ -6,7 +6,7 @@ use std::{ffi::OsString, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use secrecy::ExposeSecret as _;
 use subject_gateway::config::{
-    Config, CorsOrigins, Generation, HautAiAccess, Input, LogFormat, Portal,
+    Config, CorsOrigins, Generation, HautAiAccess, Input, LogFormat, Portal, Untrusted,
     keys::{KEYS, Key, key, markdown},
 };
 
@@ -50,6 +50,10 @@ fn defaults_hold_where_nothing_is_set() {
     assert_eq!(config.cache.max_bytes, 134_217_728);
     assert_eq!(config.limits.deadline, Duration::from_secs(30));
     assert_eq!(config.limits.body_bytes, 1_048_576);
+    assert_eq!((config.limits.batch, config.cache.persisted_bytes), (0, 8_388_608));
+    let persisted = config.gateway.persisted;
+    assert!(persisted.automatic && persisted.manifest.is_none());
+    assert_eq!(persisted.untrusted, Untrusted::Run);
 }
 
 #[test]

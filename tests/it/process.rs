@@ -242,6 +242,16 @@ fn a_start_that_fails_says_why() {
     let expected = "--limits-deadline-ms (command line): expected a whole number of milliseconds from 1 to 600000";
     assert!(text.contains(expected), "{text}");
 
+    let manifest = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(manifest.path(), r#"{"a":"{"}"#).unwrap();
+    for command in ["serve", "check"] {
+        let file = manifest.path().to_str().unwrap();
+        let (code, _, text) = run(&[command, "--gateway-trusted-documents-file", file], &SOURCE);
+        assert_eq!(code, Some(1));
+        let expected = format!("error: GATEWAY_TRUSTED_DOCUMENTS_FILE ({file}): the document `a`: Syntax error: ");
+        assert!(text.contains(&expected), "{text}");
+    }
+
     let (code, _, text) = run(&["serve", "--haut-ai-tokn", "x"], &SOURCE);
     assert_eq!(code, Some(2));
     assert!(text.contains("'--haut-ai-token'"), "{text}");

@@ -66,15 +66,19 @@ impl TestApp {
     }
 
     pub(crate) async fn query_with(&self, query: &str, variables: Value) -> Answer {
-        let body = json!({"query": query, "variables": variables}).to_string();
+        Answer(self.post(&json!({"query": query, "variables": variables})).await)
+    }
+
+    /// Sends a body that may be more than one query.
+    pub(crate) async fn post(&self, body: &Value) -> Value {
         let request = Request::post("/graphql")
             .header(header::HOST, "localhost")
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(body))
+            .body(Body::from(body.to_string()))
             .unwrap();
         let response = self.app.router().oneshot(request).await.unwrap();
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        Answer(serde_json::from_slice(&body).unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&body))))
+        serde_json::from_slice(&body).unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&body)))
     }
 }
 

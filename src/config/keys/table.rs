@@ -72,6 +72,29 @@ pub static KEYS: &[Key] = &[
     ),
     value(
         Section::Gateway,
+        "apq",
+        Kind::Switch,
+        "true",
+        "Automatic persisted queries: clients send a query's SHA-256 in place of its text once the gateway knows it.",
+    ),
+    unset(
+        Section::Gateway,
+        "trusted_documents_file",
+        Kind::TextFile,
+        "none",
+        "A manifest of the clients' queries, as Apollo's, Relay's and GraphQL Code Generator's tools write it: clients may \
+         send ids from it in place of queries.",
+    ),
+    value(
+        Section::Gateway,
+        "trusted_documents",
+        Kind::Choice(&["off", "log", "only"]),
+        "off",
+        "What becomes of a query that is not in the manifest: `off` runs it, `log` runs it and logs its SHA-256 once, `only` \
+         refuses it.",
+    ),
+    value(
+        Section::Gateway,
         "log_format",
         Kind::Choice(&["text", "json"]),
         "text",
@@ -196,6 +219,13 @@ pub static KEYS: &[Key] = &[
     ),
     value(Section::Cache, "absent_ms", KEPT_FOR, "2000", "How long “not there” is served without asking again."),
     value(
+        Section::Cache,
+        "persisted_bytes",
+        bytes(65_536, 1 << 30),
+        "8388608",
+        "Memory for the queries that clients registered by automatic persisted queries.",
+    ),
+    value(
         Section::Limits,
         "deadline_ms",
         ONE_REQUEST,
@@ -229,6 +259,13 @@ pub static KEYS: &[Key] = &[
         ONE_REQUEST,
         "3000",
         "How long a new WebSocket may take for its `connection_init`; then it is closed with 4408.",
+    ),
+    value(
+        Section::Limits,
+        "batch",
+        Kind::Count { min: 0, max: 100, unit: "requests" },
+        "0",
+        "Requests in one body, as a JSON array; 0: batching is off.",
     ),
     value(Section::Limits, "upstream_bytes", bytes(1_024, 1 << 30), "33554432", "One upstream answer, decompressed."),
     value(

@@ -2,11 +2,11 @@
 
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, HeaderValue, Uri, header},
+    response::Response,
 };
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use sha2::{Digest, Sha256};
+
+use crate::http::revalidation::{revalidated, version_of, words};
 
 /// Bytes in memory, with what a browser needs to know about them.
 #[derive(Clone)]
@@ -34,14 +34,7 @@ impl File {
 
     /// A text that was put together at the start; compressing it is left to the server's layers.
     pub(super) fn of_text(name: &'static str, media_type: &'static str, text: String) -> Self {
-        let hash = Sha256::digest(&text);
-        Self {
-            name,
-            media_type,
-            version: BASE64_URL_SAFE_NO_PAD.encode(&hash[..12]),
-            plain: Bytes::from(text),
-            gzip: None,
-        }
+        Self { name, media_type, version: version_of(&[text.as_bytes()]), plain: Bytes::from(text), gzip: None }
     }
 
     /// Its address beside the page, which changes with its content.
@@ -52,43 +45,24 @@ impl File {
     /// The answer to a GET.
     pub(super) fn respond(&self, uri: &Uri, request: &HeaderMap) -> Response {
         let is_current = uri.query().and_then(|query| query.strip_prefix("v=")) == Some(&self.version);
-        // Weak, since the same tag stands for the compressed bytes and for the plain ones.
-        let tag = format!("W/\"{}\"", self.version);
-        let is_known = is_listed(request, &tag);
+        let lifetime = if is_current { "public, max-age=31536000, immutable" } else { "no-cache" };
         let gzip = self.gzip.as_ref().filter(|_| accepts_gzip(request));
 
-        let mut response = if is_known {
-            StatusCode::NOT_MODIFIED.into_response()
-        } else {
-            Body::from(gzip.unwrap_or(&self.plain).clone()).into_response()
-        };
+        let mut response = Response::new(Body::from(gzip.unwrap_or(&self.plain).clone()));
         let headers = response.headers_mut();
-        if !is_known {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type));
-            if gzip.is_some() {
-                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        if gzip.is_some() {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        if self.gzip.is_some() {
-            headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-        }
-        let lifetime = if is_current { "public, max-age=31536000, immutable" } else { "no-cache" };
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.extend(HeaderValue::try_from(tag).map(|tag| (header::ETAG, tag)));
-        response
+        revalidated(response, &self.version, request)
     }
 
     #[cfg(test)]
     pub(super) fn text(&self) -> String {
         String::from_utf8(self.plain.to_vec()).unwrap()
     }
-}
-
-/// Whether `If-None-Match` lists `tag`.
-fn is_listed(request: &HeaderMap, tag: &str) -> bool {
-    words(request, &header::IF_NONE_MATCH)
-        .any(|listed| listed == "*" || listed.trim_start_matches("W/") == tag.trim_start_matches("W/"))
 }
 
 /// Whether `Accept-Encoding` lists gzip, or anything, with a weight other than 0.
@@ -101,12 +75,6 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
         })
     };
     weight_of("gzip").or_else(|| weight_of("*")).is_some_and(|weight| weight > 0.0)
-}
-
-/// The comma-separated parts of every header of that name.
-fn words<'a>(request: &'a HeaderMap, name: &header::HeaderName) -> impl Iterator<Item = &'a str> {
-    let values = request.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use tracing::info;
 
 use super::protocol::{Close, Protocol, REFUSED, Received, Sent};
 use crate::{
-    http::{Service, connections::Ending, request},
+    http::{Service, connections::Ending},
     schema::streaming::{self, Step},
 };
 
@@ -118,7 +118,7 @@ impl Line {
             };
             let passed_on = match received {
                 Received::PassOn => graphql.send(Ok(Message::Text(text))).await,
-                Received::Start { id, request } => match request::from_fields(request) {
+                Received::Start { id, request } => match self.service.request(request) {
                     Ok(request) => graphql.send(Ok(start(&id, &request))).await,
                     Err(refusal) => {
                         let answer = self.protocol().refuse(&id, &refusal.error());

@@ -61,7 +61,7 @@ fn settings_that_contradict_each_other_are_faults() {
     let token = ("HAUT_AI_TOKEN", "t0ken");
     let user = ("HAUT_AI_USERNAME", "me");
     let company = ("HAUT_AI_COMPANY_ID", COMPANY);
-    let table: [(&[(&str, &str)], &str); 8] = [
+    let table: [(&[(&str, &str)], &str); 9] = [
         (&[token], "HAUT_AI_COMPANY_ID: is missing; required with a token, which does not tell the company"),
         (&[user], "HAUT_AI_PASSWORD: is missing; needed beside HAUT_AI_USERNAME"),
         (&[("HAUT_AI_PASSWORD", "x")], "HAUT_AI_USERNAME: is missing; needed beside HAUT_AI_PASSWORD"),
@@ -88,12 +88,25 @@ fn settings_that_contradict_each_other_are_faults() {
             "GATEWAY_LISTEN (environment): with GATEWAY_AUTH=none the gateway listens on loopback only, because \
              whoever reaches it may read and write; GATEWAY_AUTH_NONE_ANYWHERE=true lifts that",
         ),
+        (
+            &[PUBLIC, ("GATEWAY_TRUSTED_DOCUMENTS", "only")],
+            "GATEWAY_TRUSTED_DOCUMENTS (environment): needs the manifest of the trusted documents, in \
+             GATEWAY_TRUSTED_DOCUMENTS_FILE",
+        ),
     ];
     for (variables, expected) in table {
         assert_eq!(faults(variables), [expected]);
     }
     load(&[PUBLIC, ("GATEWAY_LISTEN", "0.0.0.0:80"), ("GATEWAY_AUTH_NONE_ANYWHERE", "true")]);
     load(&[PUBLIC, ("HAUT_AI_URL", "https://haut.example")]);
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read_is_a_fault() {
+    let messages = faults(&[PUBLIC, ("GATEWAY_TRUSTED_DOCUMENTS_FILE", "/nowhere/manifest.json")]);
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    let expected = "GATEWAY_TRUSTED_DOCUMENTS_FILE (environment): the file cannot be read: No such file";
+    assert!(messages[0].starts_with(expected), "{messages:?}");
 }
 
 #[test]

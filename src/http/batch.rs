@@ -1,0 +1,62 @@
+//! Several requests in one body, each with an answer of its own. Knows how they are run beside each other, not how one is.
+
+use std::time::Instant;
+
+use async_graphql::Request;
+use futures::future::join_all;
+use serde_json::Value;
+
+use super::{
+    Service,
+    answer::{Ended, Refusal},
+    graphql::too_late,
+    layers::OperationName,
+};
+
+/// Runs the members of a batch, all within one deadline; a member that is no request gets an error in its place.
+///
+/// Queries run side by side. Where a member may write, they run one after the other, in the order of the batch: what
+/// it changes is then what the later ones find, and two changes of one record do not race.
+pub(super) async fn run(service: &Service, members: Vec<Value>, deadline: Instant) -> Result<Vec<Ended>, Refusal> {
+    check_number(members.len(), service.batch)?;
+    let requests: Vec<_> = members.into_iter().map(|member| request(service, member)).collect();
+    if requests.iter().flatten().any(may_write) {
+        let mut all = Vec::with_capacity(requests.len());
+        for request in requests {
+            // Nothing is begun that nobody would wait for.
+            let in_time = if Instant::now() < deadline { request } else { Err(too_late()) };
+            all.push(answer(service, in_time, deadline).await);
+        }
+        Ok(all)
+    } else {
+        Ok(join_all(requests.into_iter().map(|request| answer(service, request, deadline))).await)
+    }
+}
+
+fn check_number(members: usize, limit: usize) -> Result<(), Refusal> {
+    match members {
+        _ if limit == 0 => Err(Refusal::bad_input("Expected an object: request batching is off.")),
+        0 => Err(Refusal::bad_input("Expected at least one request in the array.")),
+        _ if members <= limit => Ok(()),
+        _ => Err(Refusal::bad_input(format!(
+            "The body holds {members} requests: expected at most {limit}, the gateway's LIMITS_BATCH."
+        ))),
+    }
+}
+
+fn request(service: &Service, member: Value) -> Result<Request, Refusal> {
+    match member {
+        Value::Object(fields) => service.request(fields),
+        _ => Err(Refusal::bad_input("Expected an object in the array, with the query in `query`.")),
+    }
+}
+
+/// Told by the word that no mutation can do without: one that is only mentioned costs time and nothing else.
+fn may_write(request: &Request) -> bool {
+    request.query.contains("mutation")
+}
+
+async fn answer(service: &Service, request: Result<Request, Refusal>, deadline: Instant) -> Ended {
+    // The log line is the body's, and its operations are many.
+    service.run(request?, false, deadline, &OperationName::default()).await
+}
