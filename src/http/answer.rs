@@ -43,13 +43,12 @@ impl Refusal {
         finish(self.status, format, self.body())
     }
 
-    /// The body of [`answer`](Self::answer), for transports without statuses.
-    pub(super) fn body(&self) -> String {
+    fn body(&self) -> String {
         json!({ "errors": [self.error()] }).to_string()
     }
 
-    /// An element of `errors`.
-    fn error(&self) -> Value {
+    /// The element of `errors`, for transports without statuses.
+    pub(super) fn error(&self) -> Value {
         let extensions = json!({"code": self.code, "retryable": self.code == code::DEADLINE_EXCEEDED});
         json!({"message": self.message, "extensions": extensions})
     }
