@@ -50,12 +50,11 @@ impl Refusal {
         response
     }
 
-    /// The body of [`answer`](Self::answer), for transports without statuses.
-    pub(super) fn body(&self) -> String {
+    fn body(&self) -> String {
         json!({ "errors": [self.error()] }).to_string()
     }
 
-    /// An element of `errors`.
+    /// The element of `errors`, for transports without statuses.
     pub(super) fn error(&self) -> Value {
         let is_retryable = matches!(self.code, code::DEADLINE_EXCEEDED | code::OVERLOADED);
         json!({"message": self.message, "extensions": {"code": self.code, "retryable": is_retryable}})

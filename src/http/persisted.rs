@@ -71,9 +71,7 @@ impl Documents {
     pub(super) fn new(config: &Config) -> anyhow::Result<Self> {
         let persisted = &config.gateway.persisted;
         let trusted = persisted.manifest.as_ref().map(Trusted::read).transpose()?;
-        // Who may only run what is in the manifest may add nothing to it.
-        let registers = persisted.automatic && persisted.untrusted != Untrusted::Only;
-        let registered = registers.then(|| {
+        let registered = persisted.automatic.then(|| {
             let weight =
                 |id: &String, text: &Arc<str>| u32::try_from(id.len() + text.len() + OVERHEAD).unwrap_or(u32::MAX);
             Cache::builder().max_capacity(config.cache.persisted_bytes).weigher(weight).build()
