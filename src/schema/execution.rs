@@ -4,23 +4,11 @@
 //! async-graphql gives such errors no code, and its answer does not tell whether anything was executed. An extension of it
 //! could, but where one is there the executor boxes every field, and a long list takes half as long again.
 
-use std::collections::HashMap;
-
 use async_graphql::{
-    ErrorExtensionValues, Name, Pos, Request, Response, ServerError, Value as ConstValue, Variables,
-    parser::{
-        parse_query,
-        types::{
-            DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
-            VariableDefinition,
-        },
-    },
+    ErrorExtensionValues, Pos, Request, Response, ServerError, Value as ConstValue, parser::types::OperationType,
 };
 
-use super::{GatewaySchema, code};
-
-/// Characters of async-graphql's own words about a value that a client is told.
-const MAX_REASON: usize = 200;
+use super::{GatewaySchema, code, spec::Specification};
 
 /// How a request ended.
 pub enum Outcome {
@@ -33,142 +21,38 @@ pub enum Outcome {
 }
 
 /// Runs a request. With `queries_only`, as over GET, nothing else is run.
-pub async fn execute(schema: &GatewaySchema, mut request: Request, queries_only: bool) -> Outcome {
-    let document = match parse_query(&request.query) {
-        Ok(document) => document,
-        Err(error) => return Outcome::Refused(vec![parse_error(error.into())]),
+pub async fn execute(schema: &GatewaySchema, request: Request, queries_only: bool) -> Outcome {
+    let specification: &Specification = schema.data().expect("`schema::build` puts it there");
+    let (ty, request) = match specification.prepare(request) {
+        Ok(prepared) => prepared,
+        Err(errors) => return Outcome::Refused(errors),
     };
-    // Without one, the validation comes first: async-graphql refuses the request after it.
-    let operation = selected(&document, request.operation_name.as_deref());
-    if let Some(operation) = operation {
-        match operation.ty {
-            OperationType::Mutation if queries_only => {
-                return Outcome::NotAQuery(vec![refusal("A mutation needs POST.", None)]);
-            }
-            OperationType::Subscription => {
-                return Outcome::Refused(vec![refusal("Subscriptions are not served here.", None)]);
-            }
-            OperationType::Query | OperationType::Mutation => {}
+    match ty {
+        OperationType::Mutation if queries_only => {
+            return Outcome::NotAQuery(vec![refusal("A mutation needs POST.", None)]);
         }
-        if let Some(missing) = missing_variable(operation, &request.variables) {
-            let (name, of) = (&missing.name.node, &missing.var_type.node);
-            let message = format!("`${name}` has no value: expected one of type `{of}` in `variables`.");
-            return Outcome::Refused(vec![refusal(message, Some(missing.name.pos))]);
+        OperationType::Subscription => {
+            return Outcome::Refused(vec![refusal("Subscriptions are not served here.", None)]);
         }
+        OperationType::Query | OperationType::Mutation => {}
     }
-    let is_selected = operation.is_some();
-    // Where an error is about a value, it points to it: only then is the document needed again.
-    let query = request.query.clone();
-    request.set_parsed_query(document);
-    let mut response = schema.execute(request).await;
-    if response.errors.is_empty() {
-        return Outcome::Executed(Box::new(response));
+    let response = schema.execute(request).await;
+    // Errors of execution have a path; what async-graphql's limits say has none.
+    if response.data == ConstValue::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
+    {
+        return Outcome::Refused(response.errors.into_iter().map(validation_error).collect());
     }
-    // Errors of execution have a path; what the validation says has none.
-    if response.data == ConstValue::Null && response.errors.iter().all(|error| error.path.is_empty()) {
-        let told = |error: ServerError| match error.locations.as_slice() {
-            [] if !is_selected => coded(error, code::BAD_USER_INPUT),
-            _ => validation_error(error),
-        };
-        return Outcome::Refused(response.errors.into_iter().map(told).collect());
-    }
-    name_arguments(&query, &mut response.errors);
     Outcome::Executed(Box::new(response))
-}
-
-/// The operation that is to run; `None`: the request does not say which, or one that is not there.
-fn selected<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
-    match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Some(&operation.node),
-        (DocumentOperations::Single(_), Some(_)) => None,
-        (DocumentOperations::Multiple(named), Some(name)) => named.get(name).map(|operation| &operation.node),
-        (DocumentOperations::Multiple(named), None) => {
-            let mut operations = named.values();
-            operations.next().filter(|_| operations.next().is_none()).map(|operation| &operation.node)
-        }
-    }
-}
-
-/// A variable that must be given and is not. async-graphql itself takes it for null or false.
-fn missing_variable<'a>(operation: &'a OperationDefinition, given: &Variables) -> Option<&'a VariableDefinition> {
-    operation.variable_definitions.iter().map(|definition| &definition.node).find(|definition| {
-        let missing = match given.get(&definition.name.node) {
-            Some(value) => *value == ConstValue::Null,
-            None => definition.default_value.is_none(),
-        };
-        missing && !definition.var_type.node.nullable
-    })
-}
-
-/// Once resolvers ran, what is left without a code is a value that did not fit its argument: says which.
-fn name_arguments(query: &str, errors: &mut [ServerError]) {
-    let mut arguments = None;
-    for error in errors.iter_mut().filter(|error| !has_code(error)) {
-        // Read once, however many errors there are: a query can be made to have thousands.
-        let arguments = arguments.get_or_insert_with(|| places_of_arguments(query));
-        if let Some(argument) = error.locations.iter().find_map(|at| arguments.get(&place(*at))) {
-            let reason = shortened(&error.message);
-            error.message = format!("`{argument}` was given a value that it can't take. {reason}");
-        }
-        set_code(error, code::BAD_USER_INPUT);
-    }
-}
-
-/// The names of a query's arguments by where their values stand. Parses again: such errors are rare.
-fn places_of_arguments(query: &str) -> HashMap<(usize, usize), Name> {
-    let mut arguments = HashMap::new();
-    let Ok(document) = parse_query(query) else { return arguments };
-    let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
-    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
-    let mut sets: Vec<&SelectionSet> = operations.chain(fragments).collect();
-    while let Some(set) = sets.pop() {
-        for selection in &set.items {
-            match &selection.node {
-                Selection::Field(field) => {
-                    let named = field.node.arguments.iter();
-                    arguments.extend(named.map(|(name, value)| (place(value.pos), name.node.clone())));
-                    sets.push(&field.node.selection_set.node);
-                }
-                Selection::InlineFragment(fragment) => sets.push(&fragment.node.selection_set.node),
-                Selection::FragmentSpread(_) => {}
-            }
-        }
-    }
-    arguments
-}
-
-fn place(position: Pos) -> (usize, usize) {
-    (position.line, position.column)
-}
-
-/// async-graphql quotes the value, which may be of any length.
-fn shortened(reason: &str) -> String {
-    if reason.chars().count() > MAX_REASON {
-        reason.chars().take(MAX_REASON).chain(['…']).collect()
-    } else {
-        reason.to_owned()
-    }
 }
 
 fn refusal(message: impl Into<String>, at: Option<Pos>) -> ServerError {
     coded(ServerError::new(message, at), code::BAD_USER_INPUT)
 }
 
-fn parse_error(mut error: ServerError) -> ServerError {
-    // The parser draws the query's line over several lines; its last one says what was expected.
-    if error.message.starts_with(" -->") {
-        let reason = error.message.lines().last().unwrap_or_default().trim_start_matches([' ', '=']);
-        error.message = format!("Syntax error: {reason}");
-    }
-    let code = limit_code(&error).unwrap_or(code::GRAPHQL_PARSE_FAILED);
-    coded(error, code)
-}
-
 fn validation_error(error: ServerError) -> ServerError {
-    // A value that its argument can't take is the same mistake whether the validation notices it or the execution.
-    let is_about_a_value = error.message.starts_with("Invalid value for argument");
-    let code = if is_about_a_value { code::BAD_USER_INPUT } else { code::GRAPHQL_VALIDATION_FAILED };
-    let code = limit_code(&error).unwrap_or(code);
+    let code = limit_code(&error).unwrap_or(code::GRAPHQL_VALIDATION_FAILED);
     coded(error, code)
 }
 
@@ -196,7 +80,7 @@ fn set_code(error: &mut ServerError, code: &str) {
 }
 
 /// Sets the code unless there is one.
-fn coded(mut error: ServerError, code: &str) -> ServerError {
+pub(super) fn coded(mut error: ServerError, code: &str) -> ServerError {
     if !has_code(&error) {
         set_code(&mut error, code);
     }

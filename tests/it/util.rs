@@ -65,8 +65,17 @@ impl TestApp {
         self.query_with(query, json!({})).await
     }
 
+    /// One operation of a document.
+    pub(crate) async fn named(&self, query: &str, operation_name: &Value) -> Answer {
+        self.post(&json!({"query": query, "operationName": operation_name})).await
+    }
+
     pub(crate) async fn query_with(&self, query: &str, variables: Value) -> Answer {
-        let body = json!({"query": query, "variables": variables}).to_string();
+        self.post(&json!({"query": query, "variables": variables})).await
+    }
+
+    async fn post(&self, body: &Value) -> Answer {
+        let body = body.to_string();
         let request = Request::post("/graphql")
             .header(header::HOST, "localhost")
             .header(header::CONTENT_TYPE, "application/json")
