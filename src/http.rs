@@ -86,8 +86,10 @@ impl Service {
     /// An error is a fault in the manifest of trusted documents.
     pub(crate) fn new(config: &Config, sources: Arc<Sources>, readiness: Readiness) -> anyhow::Result<Self> {
         let gateway = &config.gateway;
+        let schema = schema::build(gateway.introspection, config.limits.max_entities);
         Ok(Self {
-            schema: schema::build(gateway.introspection, config.limits.max_entities),
+            documents: Documents::new(config, schema::specification(&schema))?,
+            schema,
             sources,
             connections: Connections::new(config.limits.connections),
             max_operations: config.limits.subscriptions,
@@ -97,7 +99,6 @@ impl Service {
             deadline: config.limits.deadline,
             body_bytes: config.limits.body_bytes,
             batch: config.limits.batch,
-            documents: Documents::new(config)?,
             playground: gateway.playground,
             sdl: gateway.introspection.then(|| schema::sdl(false)),
             cors_origins: gateway.cors_origins.clone(),

@@ -3,7 +3,7 @@
 //! A nullable field that can fail returns `Option<Result<T, Error>>`: a failure is then null in its place and an error
 //! beside it, and its siblings stand. Descriptions are written for the frontend developer who reads them in the playground.
 
-use async_graphql::{ObjectType, SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{ObjectType, SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
 
 pub mod biological_sex;
 pub mod breeding;
@@ -23,17 +23,18 @@ pub mod project;
 pub mod query;
 pub mod scalars;
 pub mod sources;
+pub mod spec;
 pub mod streaming;
 pub mod subject;
 pub mod subjects;
 pub mod subscription;
 pub mod taxonomy;
-pub mod validation;
 
 pub use context::{RequestContext, Scope};
 pub use error::code;
 pub use mutation::Mutation;
 pub use query::Query;
+pub use spec::Specification;
 pub use subscription::Subscription;
 
 /// The executable schema.
@@ -42,8 +43,19 @@ pub type GatewaySchema = Schema<Query, Mutation, Subscription>;
 /// Builds the executable schema: with introspection or without, and with at most so many representations in one
 /// `_entities`. It holds no state: a request brings its [`RequestContext`].
 pub fn build(introspection: bool, max_entities: u64) -> GatewaySchema {
-    let builder = builder(Query::default()).data(federation::MaxEntities(max_entities));
-    if introspection { builder.finish() } else { builder.disable_introspection().finish() }
+    let sdl = builder(Query::default()).finish().sdl_with_options(printing());
+    let specification = Specification::new(&sdl, introspection).expect("a test reads the schema");
+    builder(Query::default())
+        // What is executed was validated before, by better rules.
+        .validation_mode(ValidationMode::Fast)
+        .data(specification)
+        .data(federation::MaxEntities(max_entities))
+        .finish()
+}
+
+/// The rules for requests.
+pub fn specification(schema: &GatewaySchema) -> &Specification {
+    schema.data().expect("`build` puts it there")
 }
 
 /// The schema's SDL as clients are shown it; with `federation`, as a router composes it.
@@ -51,8 +63,11 @@ pub fn sdl(federation: bool) -> String {
     if federation {
         return federation::subgraph_sdl().to_owned();
     }
-    let options = SDLExportOptions::new().include_specified_by().use_space_ident();
-    builder(query::ClientQuery::default()).finish().sdl_with_options(options)
+    builder(query::ClientQuery::default()).finish().sdl_with_options(printing())
+}
+
+fn printing() -> SDLExportOptions {
+    SDLExportOptions::new().include_specified_by().use_space_ident()
 }
 
 /// A schema with this root of reads, and all else that every reader is shown.

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::{Config, TextFile, Untrusted},
-    schema::validation::{Validator, syntax_error},
+    schema::{Specification, spec::syntax_error},
 };
 
 /// How ids say that they are a SHA-256; the same id without it means the same.
@@ -68,9 +68,9 @@ struct Trusted {
 
 impl Documents {
     /// Reads the manifest, if there is one; a fault in it is told with the key that names it.
-    pub(super) fn new(config: &Config) -> anyhow::Result<Self> {
+    pub(super) fn new(config: &Config, specification: &Specification) -> anyhow::Result<Self> {
         let persisted = &config.gateway.persisted;
-        let trusted = persisted.manifest.as_ref().map(Trusted::read).transpose()?;
+        let trusted = persisted.manifest.as_ref().map(|file| Trusted::read(file, specification)).transpose()?;
         let registered = persisted.automatic.then(|| {
             let weight =
                 |id: &String, text: &Arc<str>| u32::try_from(id.len() + text.len() + OVERHEAD).unwrap_or(u32::MAX);
@@ -165,26 +165,25 @@ fn required() -> Refusal {
 }
 
 impl Trusted {
-    fn read(file: &TextFile) -> anyhow::Result<Self> {
+    fn read(file: &TextFile, specification: &Specification) -> anyhow::Result<Self> {
         let at = |problem: String| anyhow!("GATEWAY_TRUSTED_DOCUMENTS_FILE ({}): {problem}", file.path);
         let documents = manifest::read(&file.text).map_err(at)?;
         let mut trusted = Self::default();
-        let validator = Validator::new();
         for document in documents {
             let name = document.to_string();
-            let problem = trusted.add(document, &validator);
+            let problem = trusted.add(document, specification);
             problem.map_err(|problem| at(format!("{name}: {problem}")))?;
         }
         info!(documents = trusted.by_id.len(), "the manifest of trusted documents was read");
         Ok(trusted)
     }
 
-    fn add(&mut self, document: Document, validator: &Validator) -> anyhow::Result<()> {
+    fn add(&mut self, document: Document, specification: &Specification) -> anyhow::Result<()> {
         if let Some(error) = syntax_error(&document.text) {
             bail!("{error}");
         }
         // Clients of yesterday must not keep the gateway of today from starting.
-        if let Some(error) = validator.first_error(&document.text) {
+        if let Some(error) = specification.first_error(&document.text) {
             warn!(%document, %error, "a trusted document does not fit the schema");
         }
         let text: Arc<str> = document.text.into();

@@ -1,13 +1,6 @@
 //! What one request carries through its resolvers, and how ids from clients are read.
 
-use std::{
-    any::Any,
-    collections::HashMap,
-    fmt::Debug,
-    hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::{fmt::Debug, hash::Hash, sync::Arc, time::Instant};
 
 use async_graphql::{Context, ID};
 use dataloader::BatchFn;
@@ -53,8 +46,6 @@ pub struct RequestContext {
     pub(super) deadline: Deadline,
     pub(super) loaders: Loaders,
     granted: &'static [Scope],
-    /// What became of the request's writes, by the names of their fields in the answer.
-    written: Mutex<HashMap<String, Box<dyn Any + Send + Sync>>>,
 }
 
 impl RequestContext {
@@ -69,19 +60,7 @@ impl RequestContext {
             deadline,
             loaders: Loaders::new(sources, credentials, deadline),
             granted,
-            written: Mutex::default(),
         }
-    }
-
-    /// What became of a write of this request.
-    pub(super) fn written<T: Clone + 'static>(&self, name: &str) -> Option<T> {
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        written.get(name)?.downcast_ref().cloned()
-    }
-
-    pub(super) fn note_written<T: Clone + Send + Sync + 'static>(&self, name: &str, outcome: T) {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        written.insert(name.to_owned(), Box::new(outcome));
     }
 
     /// Refuses what the caller may not do.

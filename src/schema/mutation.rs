@@ -4,7 +4,6 @@
 use async_graphql::{Context, ID, Object};
 
 use self::{
-    arguments::Given,
     bulk::SubjectsDeletePayload,
     inputs::{
         BrainStemSubjectInput, HautAiSubjectCreateInput, HautAiSubjectUpdateInput, Read, SubjectCreateInput,
@@ -25,7 +24,6 @@ use crate::{
     sources::{CredentialId, haut_ai::HautAi, write::Written},
 };
 
-mod arguments;
 pub mod bulk;
 pub mod inputs;
 pub mod payloads;
@@ -42,10 +40,10 @@ impl Mutation {
     async fn subject_create(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Exactly one of the sources, and what to write there.")] input: Given<SubjectCreateInput>,
+        #[graphql(desc = "Exactly one of the sources, and what to write there.")] input: SubjectCreateInput,
     ) -> Option<Result<SubjectPayload>> {
-        once(ctx, Scope::Write, async {
-            match input.read("input")? {
+        granted(ctx, Scope::Write, async {
+            match input {
                 SubjectCreateInput::HautAi(input) => create_person(ctx, input).await,
                 SubjectCreateInput::BrainStem(input) => create_animal(ctx, *input).await,
             }
@@ -58,13 +56,12 @@ impl Mutation {
     async fn subject_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The `id` of a subject.")] id: Given<ID>,
-        #[graphql(desc = "Exactly one of the sources, the subject's own, and what to change.")] input: Given<
-            SubjectUpdateInput,
-        >,
+        #[graphql(desc = "The `id` of a subject.")] id: ID,
+        #[graphql(desc = "Exactly one of the sources, the subject's own, and what to change.")]
+        input: SubjectUpdateInput,
     ) -> Option<Result<SubjectPayload>> {
-        once(ctx, Scope::Write, async {
-            match (subject_id(&id.read("id")?), input.read("input")?) {
+        granted(ctx, Scope::Write, async {
+            match (subject_id(&id), input) {
                 (Ok(SubjectId::HautAi(id)), SubjectUpdateInput::HautAi(input)) => update_person(ctx, id, input).await,
                 (Ok(SubjectId::BrainStem(id)), SubjectUpdateInput::BrainStem(input)) => {
                     update_animal(ctx, id, *input).await
@@ -81,9 +78,9 @@ impl Mutation {
     async fn subject_delete(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The `id` of a subject.")] id: Given<ID>,
+        #[graphql(desc = "The `id` of a subject.")] id: ID,
     ) -> Option<Result<SubjectDeletePayload>> {
-        once(ctx, Scope::Erase, async { delete(ctx, &id.read("id")?).await }).await
+        granted(ctx, Scope::Erase, async { delete(ctx, &id).await }).await
     }
 
     /// Deletes many subjects of both sources for good, each as `subjectDelete` does. One that can't be deleted does not
@@ -91,9 +88,9 @@ impl Mutation {
     async fn subjects_delete(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "`id`s of subjects, any number, of both sources.")] ids: Given<Vec<ID>>,
+        #[graphql(desc = "`id`s of subjects, any number, of both sources.")] ids: Vec<ID>,
     ) -> Option<Result<SubjectsDeletePayload>> {
-        once(ctx, Scope::Erase, async { Ok(bulk::delete(ctx, &ids.read("ids")?).await) }).await
+        granted(ctx, Scope::Erase, async { Ok(bulk::delete(ctx, &ids).await) }).await
     }
 
     /// Deletes the *files* of a person's images in Haut.AI, as data protection law may ask for. The records of the images,
@@ -101,9 +98,9 @@ impl Mutation {
     async fn subject_photos_clear(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The `id` of a Haut.AI subject.")] id: Given<ID>,
+        #[graphql(desc = "The `id` of a Haut.AI subject.")] id: ID,
     ) -> Option<Result<SubjectPayload>> {
-        once(ctx, Scope::Erase, async { clear(ctx, &id.read("id")?, Clearing::Photos).await }).await
+        granted(ctx, Scope::Erase, async { clear(ctx, &id, Clearing::Photos).await }).await
     }
 
     /// Clears a person's metadata in Haut.AI, as data protection law may ask for: metadata, biological sex, birth date,
@@ -111,30 +108,18 @@ impl Mutation {
     async fn subject_metadata_clear(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The `id` of a Haut.AI subject.")] id: Given<ID>,
+        #[graphql(desc = "The `id` of a Haut.AI subject.")] id: ID,
     ) -> Option<Result<SubjectPayload>> {
-        once(ctx, Scope::Erase, async { clear(ctx, &id.read("id")?, Clearing::Metadata).await }).await
+        granted(ctx, Scope::Erase, async { clear(ctx, &id, Clearing::Metadata).await }).await
     }
 }
 
-/// Carries out a field where its caller may, and once: a field that stands in a request twice under one name, as with
-/// fragments, is one field to GraphQL, and async-graphql resolves each of its places.
-async fn once<T: Clone + Send + Sync + 'static>(
-    ctx: &Context<'_>,
-    scope: Scope,
-    write: impl Future<Output = Result<T>>,
-) -> Option<Result<T>> {
-    let request = RequestContext::of(ctx);
-    let name = ctx.item.node.response_key().node.as_str();
-    if let Some(written) = request.written(name) {
-        return Some(written);
-    }
-    let outcome = match request.require(scope) {
+/// Carries out a field where its caller may.
+async fn granted<T>(ctx: &Context<'_>, scope: Scope, write: impl Future<Output = Result<T>>) -> Option<Result<T>> {
+    Some(match RequestContext::of(ctx).require(scope) {
         Ok(()) => write.await,
         Err(refusal) => Err(refusal),
-    };
-    request.note_written(name, outcome.clone());
-    Some(outcome)
+    })
 }
 
 /// Which of the two clearings.

@@ -20,7 +20,8 @@ use tokio::time::timeout_at;
 use super::{
     GatewaySchema, RequestContext, Scope, code,
     error::Error,
-    execution::{self, MARGIN, Outcome, coded, execute},
+    execution::{MARGIN, Outcome, execute_prepared, retryable, too_late, validation_error},
+    specification,
     subscription::{Interest, Kind, Occasion, SubjectChange},
 };
 use crate::{
@@ -53,20 +54,16 @@ pub enum Step {
 /// run.
 pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations: bool) -> impl Stream<Item = Step> {
     asynk_strim::stream_fn(async move |mut steps| {
-        let document = match execution::parse(&request.query) {
-            Ok(document) => document,
-            Err(error) => return steps.yield_item(Step::Refused(vec![error])).await,
+        let (ty, request) = match specification(&schema).prepare(request) {
+            Ok(prepared) => prepared,
+            Err(errors) => return steps.yield_item(Step::Refused(errors)).await,
         };
-        let operation = execution::selected(&document, request.operation_name.as_deref());
-        let Some(operation) = operation.filter(|operation| operation.ty == OperationType::Subscription) else {
-            return steps.yield_item(once(&schema, &caller, request, no_mutations).await).await;
-        };
-        if let Some(error) = execution::missing_variable(operation, &request.variables) {
-            return steps.yield_item(Step::Refused(vec![error])).await;
+        if ty != OperationType::Subscription {
+            return steps.yield_item(once(&schema, &caller, ty, request, no_mutations).await).await;
         }
         // Before the arguments are read: nothing that happens from now on is missed.
         let mut listener = caller.sources.listen();
-        let subscription = Subscription { schema, caller, document, request: Operation::of(request) };
+        let subscription = Subscription { schema, caller, request: Prepared::of(request) };
         let interest = match subscription.begin().await {
             Ok(Some(interest)) => interest,
             Ok(None) => return,
@@ -87,13 +84,19 @@ pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations
 }
 
 /// A query or mutation: one answer.
-async fn once(schema: &GatewaySchema, caller: &Caller, request: Request, no_mutations: bool) -> Step {
+async fn once(
+    schema: &GatewaySchema,
+    caller: &Caller,
+    ty: OperationType,
+    request: Request,
+    no_mutations: bool,
+) -> Step {
     let (context, deadline) = caller.request();
-    let executed = execute(schema, request.data(context), no_mutations);
+    let executed = execute_prepared(schema, ty, request.data(context), no_mutations);
     match timeout_at((deadline + MARGIN).into(), executed).await {
         Ok(Outcome::Executed(response)) => Step::Answer(response),
         Ok(Outcome::Refused(errors) | Outcome::NotAQuery(errors)) => Step::Refused(errors),
-        Err(_) => Step::Refused(vec![execution::too_late()]),
+        Err(_) => Step::Refused(vec![too_late()]),
     }
 }
 
@@ -105,16 +108,23 @@ impl Caller {
     }
 }
 
-/// A request in parts: one whose data are spent can't be run again.
-struct Operation {
-    query: String,
-    name: Option<String>,
+/// A request that was prepared, in parts: one whose data are spent can't be run again.
+struct Prepared {
+    document: Option<ExecutableDocument>,
     variables: Variables,
 }
 
-impl Operation {
-    fn of(request: Request) -> Self {
-        Self { query: request.query, name: request.operation_name, variables: request.variables }
+impl Prepared {
+    fn of(mut request: Request) -> Self {
+        Self { document: request.parsed_query().ok().cloned(), variables: request.variables }
+    }
+
+    fn request(&self) -> Request {
+        let mut request = Request::new("").variables(self.variables.clone());
+        if let Some(document) = &self.document {
+            request.set_parsed_query(document.clone());
+        }
+        request
     }
 }
 
@@ -122,8 +132,7 @@ impl Operation {
 struct Subscription {
     schema: GatewaySchema,
     caller: Caller,
-    document: ExecutableDocument,
-    request: Operation,
+    request: Prepared,
 }
 
 impl Subscription {
@@ -132,7 +141,9 @@ impl Subscription {
         let interest = Arc::new(OnceLock::new());
         let (context, _) = self.caller.request();
         match self.execute(context, Occasion::Beginning(Arc::clone(&interest))).await {
-            Some(response) if !response.errors.is_empty() => Err(execution::not_executed(response.errors, true)),
+            Some(response) if !response.errors.is_empty() => {
+                Err(response.errors.into_iter().map(validation_error).collect())
+            }
             // The request that shared it is gone.
             _ => Ok(Arc::into_inner(interest).and_then(OnceLock::into_inner)),
         }
@@ -183,33 +194,23 @@ impl Subscription {
     async fn tell(&self, change: SubjectChange) -> Response {
         let (context, deadline) = self.caller.request();
         let execution = self.execute(context, Occasion::Change(change));
-        match timeout_at((deadline + MARGIN).into(), execution).await {
-            Ok(Some(mut response)) => {
-                execution::name_arguments(&self.request.query, &mut response.errors);
-                response
-            }
-            // An execution of a change always has an answer.
-            Ok(None) => {
-                Response::from_errors(vec![coded(ServerError::new("The gateway failed.", None), code::INTERNAL)])
-            }
-            Err(_) => Response::from_errors(vec![execution::too_late()]),
+        let told = timeout_at((deadline + MARGIN).into(), execution).await;
+        match told {
+            Ok(Some(response)) => response,
+            // The execution of a change always has an answer.
+            Ok(None) => Response::from_errors(vec![retryable("The gateway failed.", code::INTERNAL)]),
+            Err(_) => Response::from_errors(vec![too_late()]),
         }
     }
 
     /// Executes the operation once.
     async fn execute(&self, context: RequestContext, occasion: Occasion) -> Option<Response> {
-        let Operation { query, name, variables } = &self.request;
-        let mut request = Request::new(query).variables(variables.clone()).data(context).data(occasion);
-        request.operation_name.clone_from(name);
-        request.set_parsed_query(self.document.clone());
-        self.schema.execute_stream(request).next().await
+        self.schema.execute_stream(self.request.request().data(context).data(occasion)).next().await
     }
 }
 
 fn fell_behind() -> ServerError {
     let message = "This subscription did not keep up with what happened and ends here: subscribe again, and read anew what \
                    you show.";
-    let mut error = coded(ServerError::new(message, None), code::OVERLOADED);
-    execution::set_retryable(&mut error);
-    error
+    retryable(message, code::OVERLOADED)
 }

@@ -22,6 +22,7 @@ mod schema;
 mod scope;
 mod sdl;
 mod seeds;
+mod spec;
 mod transport;
 mod util;
 mod walk;

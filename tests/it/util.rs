@@ -65,6 +65,11 @@ impl TestApp {
         self.query_with(query, json!({})).await
     }
 
+    /// One operation of a document.
+    pub(crate) async fn named(&self, query: &str, operation_name: &Value) -> Answer {
+        Answer(self.post(&json!({"query": query, "operationName": operation_name})).await)
+    }
+
     pub(crate) async fn query_with(&self, query: &str, variables: Value) -> Answer {
         Answer(self.post(&json!({"query": query, "variables": variables})).await)
     }

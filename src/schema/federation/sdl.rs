@@ -7,14 +7,14 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use async_graphql::{
-    Pos, Positioned, SDLExportOptions,
+    Pos, Positioned,
     parser::{
         Error, parse_schema,
         types::{FieldDefinition, ObjectType, TypeKind, TypeSystemDefinition},
     },
 };
 
-use crate::schema::{builder, connection::DEFAULT_PAGE, cost, node::Node, query::SubgraphQuery};
+use crate::schema::{builder, connection::DEFAULT_PAGE, cost, node::Node, printing, query::SubgraphQuery};
 
 /// The first version that has `@cost` and `@listSize`.
 const LINK: &str = "\
@@ -25,7 +25,7 @@ extend schema
 /// The schema as a router composes it.
 pub(in crate::schema) fn subgraph_sdl() -> &'static str {
     static SDL: LazyLock<String> = LazyLock::new(|| {
-        let options = SDLExportOptions::new().include_specified_by().use_space_ident().federation();
+        let options = printing().federation();
         let schema = builder(SubgraphQuery::default())
             // No field returns it here, but its implementors are declared by it.
             .register_output_type::<Node>()
