@@ -163,15 +163,17 @@ impl<'a> Collector<'a> {
     fn narrowed(&self, parent: &'a Name, conditions: &[&'a Name], more: Option<&'a Name>) -> Option<Vec<&'a Name>> {
         let mut conditions = conditions.to_vec();
         let possible = |name: &Name| self.specification.possible.get(name);
-        let Some(((more, allowed), current)) =
-            more.and_then(|more| Some((more, possible(more)?))).zip(possible(conditions.last().unwrap_or(&parent)))
+        let here = *conditions.last().unwrap_or(&parent);
+        let Some(((more, allowed), current)) = more.and_then(|more| Some((more, possible(more)?))).zip(possible(here))
         else {
             return Some(conditions);
         };
         if current.is_disjoint(allowed) {
             return None;
         }
-        if !current.is_subset(allowed) {
+        // A union, or another interface, has not the fields that are selected under the condition, be it ever so sure.
+        let is_object = matches!(self.specification.schema.types.get(here), Some(ExtendedType::Object(_)));
+        if here != more && !is_object {
             if allowed.is_subset(current) {
                 conditions.pop();
             }
