@@ -40,9 +40,9 @@ export async function allIds(gateway, variables = {}) {
   return ids;
 }
 
-// Writes behind the back of the client library under test.
+// Writes behind the back of the client library under test. Whatever goes wrong is thrown.
 
-async function write(gateway, field, mutation, variables) {
+export async function write(gateway, field, mutation, variables) {
   const { data, errors } = await ask(gateway, mutation, variables);
   if (errors || data[field].userErrors.length > 0) throw new Error(JSON.stringify({ data, errors }));
   return data[field];
@@ -62,6 +62,14 @@ export async function rename(gateway, id, name) {
     subjectUpdate(id: $id, input: {hautAi: {name: $name}}) { userErrors { code message } }
   }`;
   await write(gateway, 'subjectUpdate', mutation, { id, name });
+}
+
+/** An animal's new description. */
+export async function describe(gateway, id, description) {
+  const mutation = `mutation($id: ID!, $description: String!) {
+    subjectUpdate(id: $id, input: {brainStem: {description: $description}}) { userErrors { code message } }
+  }`;
+  await write(gateway, 'subjectUpdate', mutation, { id, description });
 }
 
 export async function remove(gateway, id) {
