@@ -29,7 +29,14 @@ before(async () => {
 after(() => Promise.all([gateway?.stop(), halfDown?.stop()]));
 
 // Types without an `id`: they are kept within what they belong to.
-const EMBEDDED = ['BrainStemSubject', 'Company', 'HautAiSubject', 'SourceStatus', 'SubjectConnectionSource'];
+const EMBEDDED = [
+  'BrainStemSubject',
+  'Company',
+  'HautAiSubject',
+  'SourceStatus',
+  'SubjectConnectionSource',
+  'SubjectLogEntry',
+];
 
 function normalizedCache() {
   return cacheExchange({
