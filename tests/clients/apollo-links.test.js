@@ -17,7 +17,7 @@ const timeout = 60_000;
 let gateway;
 
 before(async () => {
-  gateway = await startGateway({ env: { GATEWAY_APQ: 'true', LIMITS_BATCH: '10' } });
+  gateway = await startGateway();
 });
 after(() => gateway?.stop());
 
@@ -65,7 +65,9 @@ for (const useGETForHashedQueries of [false, true]) {
 }
 
 test('queries of one moment share a request', { timeout }, async (t) => {
-  const { client, traffic } = await connect(t, gateway, { terminate: (options) => new BatchHttpLink(options) });
+  const batching = await startGateway({ env: { LIMITS_BATCH: '10' } });
+  t.after(() => batching.stop());
+  const { client, traffic } = await connect(t, batching, { terminate: (options) => new BatchHttpLink(options) });
   const ids = [ANIMAL.id, PERSON.id];
   const results = await Promise.all(ids.map((id) => client.query({ query: DETAIL, variables: { id } })));
   assert.deepEqual(

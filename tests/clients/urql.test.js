@@ -20,10 +20,7 @@ let halfDown;
 let schema;
 
 before(async () => {
-  [gateway, halfDown] = await Promise.all([
-    startGateway({ env: { GATEWAY_APQ: 'true' } }),
-    startGateway({ hautAi: 'down' }),
-  ]);
+  [gateway, halfDown] = await Promise.all([startGateway(), startGateway({ hautAi: 'down' })]);
   schema = (await ask(gateway, getIntrospectionQuery())).data;
 });
 after(() => Promise.all([gateway?.stop(), halfDown?.stop()]));

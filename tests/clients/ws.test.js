@@ -57,7 +57,7 @@ test('only changes of the subjects that were asked for arrive', { timeout }, asy
 
 test('queries and mutations run over the same socket', { timeout }, async (t) => {
   const sockets = [];
-  const client = connect(t, gateway, { on: { opened: (socket) => sockets.push(socket) }, lazyCloseTimeout: timeout });
+  const client = connect(t, gateway, { lazy: false, on: { opened: (socket) => sockets.push(socket) } });
   const found = await run(client, 'query($by: SubjectBy!) { subject(by: $by) { id name } }', {
     by: { brainStemName: ANIMAL.name },
   });
@@ -73,7 +73,7 @@ test('queries and mutations run over the same socket', { timeout }, async (t) =>
 });
 
 test('an operation that is wrong ends with an error, and the socket stays', { timeout }, async (t) => {
-  const client = connect(t, gateway, { lazyCloseTimeout: timeout });
+  const client = connect(t, gateway, { lazy: false });
   const refused = async (query) => {
     try {
       await run(client, query);
