@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/client';
 import { createPersistedQueryLink } from '@apollo/client/link/persisted-queries';
+import { block } from './documentation.js';
 import { ask, startGateway } from './gateway.js';
 import { ANIMAL, DATASET_ID, failures, hautAiIsDown, newAnimal, PERSON, PROJECT } from './subjects.js';
 import { watchedFetch } from './traffic.js';
@@ -31,7 +32,7 @@ before(async () => {
   await symlink(path.join(HERE, 'node_modules'), path.join(project, 'node_modules'));
   await cp(path.join(HERE, 'documents/typed'), path.join(project, 'src'), { recursive: true });
   await writeFile(path.join(project, 'package.json'), '{"type": "module"}');
-  await writeFile(path.join(project, 'codegen.js'), codegen(`${gateway.url}/schema.graphql`));
+  await writeFile(path.join(project, 'codegen.js'), await block('codegen.js', gateway));
   await tool('graphql-codegen', '--config', 'codegen.js');
   await writeFile(path.join(project, 'tsconfig.json'), JSON.stringify(TSCONFIG));
   await tool('tsc', '--project', 'tsconfig.json');
@@ -41,41 +42,6 @@ after(async () => {
   await Promise.all([gateway?.stop(), halfDown?.stop()]);
   if (project) await rm(project, { recursive: true });
 });
-
-// As docs/frontend.md has it.
-const codegen = (schema) => `
-import { addTypenameSelectionDocumentTransform } from '@graphql-codegen/client-preset';
-
-export default {
-  schema: ${JSON.stringify(schema)},
-  documents: 'src/*.ts',
-  ignoreNoDocuments: false,
-  generates: {
-    'src/generated/': {
-      preset: 'client',
-      documentTransforms: [addTypenameSelectionDocumentTransform],
-      presetConfig: {
-        fragmentMasking: { unmaskFunctionName: 'getFragmentData' },
-        persistedDocuments: { hashAlgorithm: 'sha256' },
-      },
-      config: {
-        strictScalars: true,
-        scalars: {
-          ID: 'string',
-          Date: 'string',
-          DateTime: 'string',
-          Duration: 'string',
-          JSON: 'unknown',
-          _Any: 'unknown',
-        },
-        useTypeImports: true,
-        enumsAsTypes: true,
-      },
-    },
-  },
-  emitLegacyCommonJSImports: false,
-};
-`;
 
 const TSCONFIG = {
   compilerOptions: {

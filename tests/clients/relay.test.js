@@ -8,8 +8,9 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import * as graphqlEslint from '@graphql-eslint/eslint-plugin';
 import { ESLint } from 'eslint';
+import { block, load } from './documentation.js';
 import { ask, startGateway } from './gateway.js';
-import { ANIMAL, create, DATASET_ID, failures, hautAiIsDown, newAnimal } from './subjects.js';
+import { ANIMAL, DATASET_ID, failures, hautAiIsDown } from './subjects.js';
 
 const timeout = 60_000;
 const HERE = import.meta.dirname;
@@ -29,7 +30,7 @@ before(async () => {
   await symlink(path.join(HERE, 'node_modules'), path.join(project, 'node_modules'));
   await cp(path.join(HERE, 'documents/relay'), path.join(project, 'src'), { recursive: true });
   await writeFile(path.join(project, 'schema.graphql'), schema);
-  await writeFile(path.join(project, 'relay.config.json'), JSON.stringify(CONFIG));
+  await writeFile(path.join(project, 'relay.config.json'), await block('relay.config.json', gateway));
   await writeFile(path.join(project, 'package.json'), '{}');
   await writeFile(path.join(project, 'persisted.json'), '{}');
   await run(path.join(HERE, 'node_modules/.bin/relay-compiler'), [], { cwd: project });
@@ -39,15 +40,6 @@ after(async () => {
   await gateway?.stop();
   if (project) await rm(project, { recursive: true });
 });
-
-// As docs/frontend.md has it.
-const CONFIG = {
-  src: './src',
-  schema: './schema.graphql',
-  language: 'typescript',
-  customScalarTypes: { Date: 'string', DateTime: 'string', Duration: 'string', JSON: 'unknown' },
-  persistConfig: { file: './persisted.json', algorithm: 'SHA256' },
-};
 
 test('the compiler accepts the schema and a component with connections', { timeout }, async () => {
   const generated = await readdir(path.join(project, 'src/__generated__'));
@@ -65,14 +57,10 @@ function idOf(name) {
   return id;
 }
 
-// As a network layer of Relay's sends an operation.
-async function send(server, name, variables) {
-  const response = await fetch(server.graphql, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ documentId: idOf(name), variables }),
-  });
-  return response.json();
+// Sends persisted operations by their names in the source.
+async function network(t, server) {
+  const { fetchQuery } = await load(t, 'relay-network.js', server);
+  return (name, variables) => fetchQuery({ id: idOf(name), text: null }, variables);
 }
 
 async function startTrusting(t, options) {
@@ -87,10 +75,11 @@ async function startTrusting(t, options) {
 
 test('the operations that the compiler persisted are all that runs', { timeout }, async (t) => {
   const trusting = await startTrusting(t);
+  const send = await network(t, trusting);
   const variables = { filter: { name: { startsWith: 'Thy1-000' } }, orderBy: { field: 'NAME' } };
   const seen = [];
   for (let cursor = null, hasNextPage = true; hasNextPage; ) {
-    const { data, errors } = await send(trusting, 'SubjectListPaginationQuery', { ...variables, count: 3, cursor });
+    const { data, errors } = await send('SubjectListPaginationQuery', { ...variables, count: 3, cursor });
     assert.equal(errors, undefined);
     seen.push(...data.subjects.edges.map(({ node }) => node.name));
     ({ endCursor: cursor, hasNextPage } = data.subjects.pageInfo);
@@ -98,14 +87,14 @@ test('the operations that the compiler persisted are all that runs', { timeout }
   assert.ok(seen.length > 3);
   assert.deepEqual(seen, [...new Set(seen)].sort());
 
-  const refetched = await send(trusting, 'SubjectListRowRefetchQuery', { id: ANIMAL.id, count: 1 });
+  const refetched = await send('SubjectListRowRefetchQuery', { id: ANIMAL.id, count: 1 });
   assert.equal(refetched.data.node.name, ANIMAL.name);
   assert.equal(refetched.data.node.procedures.edges.length, 1);
 
   const input = { hautAi: { name: 'Relayed', datasetId: DATASET_ID } };
-  const created = await send(trusting, 'SubjectListCreateMutation', { input });
+  const created = await send('SubjectListCreateMutation', { input });
   const { id } = created.data.subjectCreate.subject;
-  const removed = await send(trusting, 'SubjectListDeleteMutation', { id });
+  const removed = await send('SubjectListDeleteMutation', { id });
   assert.deepEqual(removed.data.subjectDelete, { deletedId: id, userErrors: [] });
 
   const { data, errors } = await ask(trusting, '{ sources { source } }');
@@ -114,8 +103,8 @@ test('the operations that the compiler persisted are all that runs', { timeout }
 });
 
 test('with Haut.AI down a persisted operation has the data and the error', { timeout }, async (t) => {
-  const trusting = await startTrusting(t, { hautAi: 'down' });
-  const { data, errors } = await send(trusting, 'SubjectListQuery', {});
+  const send = await network(t, await startTrusting(t, { hautAi: 'down' }));
+  const { data, errors } = await send('SubjectListQuery', {});
   assert.equal(data.subjects.edges.length, 20);
   assert.ok(data.subjects.edges.every(({ node }) => node.source === 'BRAINSTEM' && node.hautAi === null));
   assert.deepEqual(failures(errors), hautAiIsDown(['subjects']));

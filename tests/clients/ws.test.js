@@ -108,11 +108,26 @@ test('a client that keeps the connection alive is answered', { timeout }, async 
   assert.equal(isOurs, true);
 });
 
+test('one operation too many is refused, and the others go on', { timeout }, async (t) => {
+  const small = await startGateway({ env: { LIMITS_SUBSCRIPTIONS: '1' } });
+  t.after(() => small.stop());
+  const client = connect(t, small);
+  const probe = await create(small, newPerson('Probe'));
+  const listener = listen(client.iterate({ query: CHANGES }));
+  await hears(small, listener, probe);
+  await assert.rejects(run(client, '{ __typename }'), ([{ extensions }]) => {
+    assert.equal(extensions.code, 'OVERLOADED');
+    return true;
+  });
+  listener.changes.length = 0;
+  await hears(small, listener, probe);
+});
+
 // --- The protocol by hand
 
 // A bare socket: `receive` gives the next message, `closed` the code with which the gateway closes.
-async function dial(t, { protocols = ['graphql-transport-ws'], origin } = {}) {
-  const socket = new WebSocket(gateway.websocket, protocols, { origin });
+async function dial(t, { server = gateway, protocols = ['graphql-transport-ws'], ...options } = {}) {
+  const socket = new WebSocket(server.websocket, protocols, options);
   t.after(() => socket.terminate());
   const closed = once(socket, 'close').then(([code, reason]) => ({ code, reason: String(reason) }));
   const incoming = on(socket, 'message', { close: ['close'] });
@@ -188,7 +203,9 @@ test('4406: a client without the sub-protocol', { timeout }, async (t) => {
 });
 
 test('4408: a client that never initiates', { timeout }, async (t) => {
-  await assertCloses(await dial(t), 4408);
+  const impatient = await startGateway({ env: { LIMITS_INIT_MS: '100' } });
+  t.after(() => impatient.stop());
+  await assertCloses(await dial(t, { server: impatient }), 4408);
 });
 
 test('4409: an id that is in use', { timeout }, async (t) => {
@@ -202,6 +219,19 @@ test('4429: a second initiation', { timeout }, async (t) => {
   const connection = await initiate(t);
   connection.send({ type: 'connection_init' });
   await assertCloses(connection, 4429);
+});
+
+test('4499: a client that does not answer whether it is still there', { timeout }, async (t) => {
+  const anxious = await startGateway({ env: { GATEWAY_PING_MS: '50' } });
+  t.after(() => anxious.stop());
+  const [present, absent] = [
+    await initiate(t, { server: anxious }),
+    await initiate(t, { server: anxious, autoPong: false }),
+  ];
+  await assertCloses(absent, 4499);
+  // The other one was asked as often, and is still served.
+  present.send({ id: 'a', type: 'subscribe', payload: { query: '{ __typename }' } });
+  assert.equal((await present.receive()).type, 'next');
 });
 
 // --- With Haut.AI down
