@@ -105,7 +105,9 @@ test('a subscription tells of changes, and the cache shows them', { timeout }, a
     variables: { ids: [id] },
   });
   let heard;
-  const changed = next(changes, ({ data }) => data.subjectChanged.kind === 'UPDATED').then((result) => (heard = result));
+  const changed = next(changes, ({ data }) => data.subjectChanged.kind === 'UPDATED').then(
+    (result) => (heard = result),
+  );
   // Behind the client's back, so that only the subscription can tell; again until the subscription is there.
   for (let n = 1; !heard; n++) {
     await rename(gateway, id, `Apollo Renamed ${n}`);
@@ -115,4 +117,3 @@ test('a subscription tells of changes, and the cache shows them', { timeout }, a
   assert.match(data.subjectChanged.subject.name, /^Apollo Renamed \d+$/);
   await next(detail, (shown) => shown.data?.node?.name.startsWith('Apollo Renamed'));
 });
-

@@ -45,12 +45,15 @@ async function loadAll(client, variables, errorPolicy = 'none') {
   const shown = list.subscribe(() => {});
   try {
     let result = await next(list, isLoaded);
-    for (let moved = true; result.data.subjects.pageInfo.hasNextPage && moved; ) {
+    for (let moved = true; result.data.subjects.pageInfo.hasNextPage && moved;) {
       const { endCursor } = result.data.subjects.pageInfo;
       // Without a policy of its own a later page's error is thrown, whatever the first page's policy.
       const { data } = await list.fetchMore({ variables: { after: endCursor }, errorPolicy });
       const { pageInfo } = data.subjects;
-      result = await next(list, (shown) => isLoaded(shown) && shown.data.subjects.pageInfo.endCursor === pageInfo.endCursor);
+      result = await next(
+        list,
+        (shown) => isLoaded(shown) && shown.data.subjects.pageInfo.endCursor === pageInfo.endCursor,
+      );
       moved = pageInfo.endCursor !== endCursor;
     }
     return result;
@@ -217,7 +220,10 @@ test('what a mutation returns is shown at once wherever the subject is', { timeo
 
   const detail = client.watchQuery({ query: DETAIL, variables: { id } });
   await next(detail, ({ data }) => data?.node?.name === 'apollo-1');
-  const list = client.watchQuery({ query: PAGE, variables: { first: 10, filter: { name: { startsWith: 'apollo-1' } } } });
+  const list = client.watchQuery({
+    query: PAGE,
+    variables: { first: 10, filter: { name: { startsWith: 'apollo-1' } } },
+  });
   await next(list, ({ data }) => data?.subjects.edges.length === 1);
 
   const before = traffic.length;

@@ -29,7 +29,10 @@ test('with Haut.AI down all audits are passed, too', { timeout: 60_000 }, async 
   const gateway = await startGateway({ hautAi: 'down' });
   t.after(() => gateway.stop());
   await auditAll(t, gateway);
-  const { data, errors } = await ask(gateway, '{ subjects(first: 1, filter: {name: {eq: "Thy1-0006"}}) { nodes { name } } }');
+  const { data, errors } = await ask(
+    gateway,
+    '{ subjects(first: 1, filter: {name: {eq: "Thy1-0006"}}) { nodes { name } } }',
+  );
   assert.deepEqual(data.subjects.nodes, [{ name: 'Thy1-0006' }]);
   assert.deepEqual(
     errors.map(({ extensions: { code, source } }) => ({ code, source })),

@@ -26,18 +26,21 @@ let project;
 let program;
 
 // Generates, and compiles a program that uses the types: either fails all tests here.
-before(async () => {
-  [gateway, halfDown] = await Promise.all([startGateway(), startGateway({ hautAi: 'down' })]);
-  project = await mkdtemp(path.join(tmpdir(), 'subject-gateway-codegen-'));
-  await symlink(path.join(HERE, 'node_modules'), path.join(project, 'node_modules'));
-  await cp(path.join(HERE, 'documents/typed'), path.join(project, 'src'), { recursive: true });
-  await writeFile(path.join(project, 'package.json'), '{"type": "module"}');
-  await writeFile(path.join(project, 'codegen.js'), await block('codegen.js', gateway));
-  await tool('graphql-codegen', '--config', 'codegen.js');
-  await writeFile(path.join(project, 'tsconfig.json'), JSON.stringify(TSCONFIG));
-  await tool('tsc', '--project', 'tsconfig.json');
-  program = await import(pathToFileURL(path.join(project, 'out/program.js')));
-}, { timeout });
+before(
+  async () => {
+    [gateway, halfDown] = await Promise.all([startGateway(), startGateway({ hautAi: 'down' })]);
+    project = await mkdtemp(path.join(tmpdir(), 'subject-gateway-codegen-'));
+    await symlink(path.join(HERE, 'node_modules'), path.join(project, 'node_modules'));
+    await cp(path.join(HERE, 'documents/typed'), path.join(project, 'src'), { recursive: true });
+    await writeFile(path.join(project, 'package.json'), '{"type": "module"}');
+    await writeFile(path.join(project, 'codegen.js'), await block('codegen.js', gateway));
+    await tool('graphql-codegen', '--config', 'codegen.js');
+    await writeFile(path.join(project, 'tsconfig.json'), JSON.stringify(TSCONFIG));
+    await tool('tsc', '--project', 'tsconfig.json');
+    program = await import(pathToFileURL(path.join(project, 'out/program.js')));
+  },
+  { timeout },
+);
 after(async () => {
   await Promise.all([gateway?.stop(), halfDown?.stop()]);
   if (project) await rm(project, { recursive: true });
@@ -85,8 +88,14 @@ function connect(t, server, links = []) {
 
 test('the compiled program shows what the gateway has', { timeout }, async (t) => {
   const { client } = connect(t, gateway);
-  const { lines, hasMore, failing, error } = await program.list(client, { first: 1, filter: { name: { eq: ANIMAL.name } } });
-  assert.deepEqual({ count: lines.length, hasMore, failing, error }, { count: 1, hasMore: false, failing: [], error: undefined });
+  const { lines, hasMore, failing, error } = await program.list(client, {
+    first: 1,
+    filter: { name: { eq: ANIMAL.name } },
+  });
+  assert.deepEqual(
+    { count: lines.length, hasMore, failing, error },
+    { count: 1, hasMore: false, failing: [], error: undefined },
+  );
   assert.match(lines[0], /^Thy1-0006 \(BRAINSTEM, \d{4}\)$/);
   assert.ok((await program.projectsOf(client, { brainStemName: ANIMAL.name })).length > 0);
   assert.deepEqual(await program.names(client, [PROJECT.id, PERSON.id]), ['Project', PERSON.name]);
@@ -116,7 +125,9 @@ async function startTrusting(t, manifest) {
 // The program by ids alone, and what is not in the manifest.
 async function assertTrusts(t, trusting, generateHash) {
   for (const useGETForHashedQueries of [false, true]) {
-    const { client, traffic } = connect(t, trusting, [createPersistedQueryLink({ generateHash, useGETForHashedQueries })]);
+    const { client, traffic } = connect(t, trusting, [
+      createPersistedQueryLink({ generateHash, useGETForHashedQueries }),
+    ]);
     const { lines, error } = await program.list(client, { first: 1, filter: { name: { eq: ANIMAL.name } } });
     assert.equal(error, undefined);
     assert.match(lines[0], /^Thy1-0006 /);

@@ -90,7 +90,9 @@ test("Apollo Client's setup", { timeout }, async (t) => {
   const id = await create(gateway, newPerson('Documented'));
   const changes = client.subscribe({ query: CHANGES, variables: { ids: [id] } });
   let subscription;
-  const heard = firstOf((resolve) => (subscription = changes.subscribe((result) => resolve(result.data.subjectChanged))));
+  const heard = firstOf(
+    (resolve) => (subscription = changes.subscribe((result) => resolve(result.data.subjectChanged))),
+  );
   const { kind, subject } = await renameUntil(gateway, id, heard);
   subscription.unsubscribe();
   assert.deepEqual({ kind, id: subject.id }, { kind: 'UPDATED', id });
@@ -121,7 +123,9 @@ test("urql's setup", { timeout }, async (t) => {
   const id = await create(gateway, newPerson('Documented'));
   const changes = client.subscription(CHANGES, { ids: [id] });
   let subscription;
-  const heard = firstOf((resolve) => (subscription = changes.subscribe((result) => resolve(result.data.subjectChanged))));
+  const heard = firstOf(
+    (resolve) => (subscription = changes.subscribe((result) => resolve(result.data.subjectChanged))),
+  );
   const { kind, subject } = await renameUntil(gateway, id, heard);
   subscription.unsubscribe();
   assert.deepEqual({ kind, id: subject.id }, { kind: 'UPDATED', id });
@@ -136,7 +140,10 @@ test("urql's setup with Haut.AI down", { timeout }, async (t) => {
 
 test("Relay's network layer", { timeout }, async (t) => {
   const { fetchQuery } = await load(t, 'relay-network.js', gateway);
-  const { data } = await fetchQuery({ text: 'query($id: ID!) { node(id: $id) { ... on Subject { id name } } }' }, { id: ANIMAL.id });
+  const { data } = await fetchQuery(
+    { text: 'query($id: ID!) { node(id: $id) { ... on Subject { id name } } }' },
+    { id: ANIMAL.id },
+  );
   assert.deepEqual(data.node, ANIMAL);
 });
 

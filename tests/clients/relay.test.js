@@ -23,19 +23,22 @@ let project;
 let persisted;
 
 // Compiles: what the compiler refuses fails all tests here.
-before(async () => {
-  gateway = await startGateway();
-  schema = await (await fetch(`${gateway.url}/schema.graphql`)).text();
-  project = await mkdtemp(path.join(tmpdir(), 'subject-gateway-relay-'));
-  await symlink(path.join(HERE, 'node_modules'), path.join(project, 'node_modules'));
-  await cp(path.join(HERE, 'documents/relay'), path.join(project, 'src'), { recursive: true });
-  await writeFile(path.join(project, 'schema.graphql'), schema);
-  await writeFile(path.join(project, 'relay.config.json'), await block('relay.config.json', gateway));
-  await writeFile(path.join(project, 'package.json'), '{}');
-  await writeFile(path.join(project, 'persisted.json'), '{}');
-  await run(path.join(HERE, 'node_modules/.bin/relay-compiler'), [], { cwd: project });
-  persisted = JSON.parse(await readFile(path.join(project, 'persisted.json'), 'utf8'));
-}, { timeout });
+before(
+  async () => {
+    gateway = await startGateway();
+    schema = await (await fetch(`${gateway.url}/schema.graphql`)).text();
+    project = await mkdtemp(path.join(tmpdir(), 'subject-gateway-relay-'));
+    await symlink(path.join(HERE, 'node_modules'), path.join(project, 'node_modules'));
+    await cp(path.join(HERE, 'documents/relay'), path.join(project, 'src'), { recursive: true });
+    await writeFile(path.join(project, 'schema.graphql'), schema);
+    await writeFile(path.join(project, 'relay.config.json'), await block('relay.config.json', gateway));
+    await writeFile(path.join(project, 'package.json'), '{}');
+    await writeFile(path.join(project, 'persisted.json'), '{}');
+    await run(path.join(HERE, 'node_modules/.bin/relay-compiler'), [], { cwd: project });
+    persisted = JSON.parse(await readFile(path.join(project, 'persisted.json'), 'utf8'));
+  },
+  { timeout },
+);
 after(async () => {
   await gateway?.stop();
   if (project) await rm(project, { recursive: true });
@@ -78,7 +81,7 @@ test('the operations that the compiler persisted are all that runs', { timeout }
   const send = await network(t, trusting);
   const variables = { filter: { name: { startsWith: 'Thy1-000' } }, orderBy: { field: 'NAME' } };
   const seen = [];
-  for (let cursor = null, hasNextPage = true; hasNextPage; ) {
+  for (let cursor = null, hasNextPage = true; hasNextPage;) {
     const { data, errors } = await send('SubjectListPaginationQuery', { ...variables, count: 3, cursor });
     assert.equal(errors, undefined);
     seen.push(...data.subjects.edges.map(({ node }) => node.name));

@@ -31,7 +31,7 @@ export async function allIds(gateway, variables = {}) {
     }
   }`;
   const ids = [];
-  for (let page; page?.pageInfo.hasNextPage !== false; ) {
+  for (let page; page?.pageInfo.hasNextPage !== false;) {
     const { data, errors } = await ask(gateway, query, { ...variables, after: page?.pageInfo.endCursor });
     if (errors) throw new Error(JSON.stringify(errors));
     page = data.subjects;

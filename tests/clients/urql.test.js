@@ -90,7 +90,7 @@ const PAGE = gql`
 
 // Loads more until nothing more comes; the last result, which has the whole list.
 async function loadAll(client, variables) {
-  for (let after = null; ; ) {
+  for (let after = null; ;) {
     const result = await client.query(PAGE, { first: 100, after, ...variables });
     const { hasNextPage, endCursor } = result.data.subjects.pageInfo;
     if (!hasNextPage || endCursor === after) return result;
@@ -221,7 +221,10 @@ test('an input of which exactly one field is given', { timeout }, async (t) => {
 for (const preferGetForPersistedQueries of [false, 'force']) {
   const method = preferGetForPersistedQueries ? 'GET' : 'POST';
   test(`a persisted query is sent by its hash alone the second time (${method})`, { timeout }, async (t) => {
-    const { client, traffic } = connect(t, gateway, [persistedExchange({ preferGetForPersistedQueries }), fetchExchange]);
+    const { client, traffic } = connect(t, gateway, [
+      persistedExchange({ preferGetForPersistedQueries }),
+      fetchExchange,
+    ]);
     const query = gql`
       query Persisted${method}($id: ID!) {
         node(id: $id) {

@@ -166,7 +166,10 @@ test('the messages of the protocol', { timeout }, async (t) => {
   assert.deepEqual(await receive(), { id: 'a', type: 'complete' });
   send({ id: 'b', type: 'subscribe', payload: { query: '{ nothing }' } });
   const { id, type, payload } = await receive();
-  assert.deepEqual({ id, type, code: payload[0].extensions.code }, { id: 'b', type: 'error', code: 'GRAPHQL_VALIDATION_FAILED' });
+  assert.deepEqual(
+    { id, type, code: payload[0].extensions.code },
+    { id: 'b', type: 'error', code: 'GRAPHQL_VALIDATION_FAILED' },
+  );
   // An id that is done with is free; one that is unknown may be completed.
   send({ id: 'nobody', type: 'complete' });
   send({ id: 'b', type: 'subscribe', payload: OPERATION });
