@@ -225,7 +225,7 @@ test('4429: a second initiation', { timeout }, async (t) => {
 });
 
 test('4499: a client that does not answer whether it is still there', { timeout }, async (t) => {
-  const anxious = await startGateway({ env: { GATEWAY_PING_MS: '50' } });
+  const anxious = await startGateway({ env: { GATEWAY_PING_MS: '400' } });
   t.after(() => anxious.stop());
   const [present, absent] = [
     await initiate(t, { server: anxious }),
