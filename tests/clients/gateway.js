@@ -18,7 +18,11 @@ async function start(args, env, isReady, stream) {
   });
   const lines = [];
   const ready = new Promise((resolve, reject) => {
-    const giveUp = (why) => reject(new Error(`subject-gateway ${args.join(' ')}: ${why}\n${lines.join('\n')}`));
+    const giveUp = (why) => {
+      clearTimeout(timer);
+      child.kill();
+      reject(new Error(`subject-gateway ${args.join(' ')}: ${why}\n${lines.join('\n')}`));
+    };
     const timer = setTimeout(() => giveUp('not ready in time'), START_MS);
     for (const output of ['stdout', 'stderr']) {
       createInterface({ input: child[output] }).on('line', (line) => {
