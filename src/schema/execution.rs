@@ -1,8 +1,8 @@
-//! Running a request: parsing, what a transport may run, execution, and codes for what is wrong with the request as a
-//! whole or with a value in it. Knows no transport by name.
+//! Running a request: what a transport may run, execution, and codes for errors that have none. What a request must be is
+//! for [`spec`](super::spec) to say. Knows no transport by name.
 //!
-//! async-graphql gives such errors no code, and its answer does not tell whether anything was executed. An extension of it
-//! could, but where one is there the executor boxes every field, and a long list takes half as long again.
+//! async-graphql gives errors of its own no code, and its answer does not tell whether anything was executed. An extension
+//! of it could, but where one is there the executor boxes every field, and a long list takes half as long again.
 
 use async_graphql::{
     ErrorExtensionValues, Pos, Request, Response, ServerError, Value as ConstValue, parser::types::OperationType,
@@ -36,7 +36,7 @@ pub async fn execute(schema: &GatewaySchema, request: Request, queries_only: boo
         }
         OperationType::Query | OperationType::Mutation => {}
     }
-    let response = schema.execute(request).await;
+    let mut response = schema.execute(request).await;
     // Errors of execution have a path; what async-graphql's limits say has none.
     if response.data == ConstValue::Null
         && !response.errors.is_empty()
@@ -44,6 +44,8 @@ pub async fn execute(schema: &GatewaySchema, request: Request, queries_only: boo
     {
         return Outcome::Refused(response.errors.into_iter().map(validation_error).collect());
     }
+    // Once resolvers ran, what is left without a code is about what a resolver was given.
+    response.errors = response.errors.into_iter().map(|error| coded(error, code::BAD_USER_INPUT)).collect();
     Outcome::Executed(Box::new(response))
 }
 
