@@ -1,8 +1,8 @@
-//! Running a request: parsing, what a transport may run, execution, and codes for what is wrong with the request as a
-//! whole or with a value in it. Knows no transport by name.
+//! Running a request: what a transport may run, execution, and codes for errors that have none. What a request must be is
+//! for [`spec`](super::spec) to say. Knows no transport by name.
 //!
-//! async-graphql gives such errors no code, and its answer does not tell whether anything was executed. An extension of it
-//! could, but where one is there the executor boxes every field, and a long list takes half as long again.
+//! async-graphql gives errors of its own no code, and its answer does not tell whether anything was executed. An extension
+//! of it could, but where one is there the executor boxes every field, and a long list takes half as long again.
 
 use std::time::Duration;
 
@@ -48,10 +48,12 @@ pub(super) async fn execute_prepared(
     if queries_only && ty != OperationType::Query {
         return Outcome::NotAQuery(vec![refusal("A mutation needs POST.", None)]);
     }
-    let response = schema.execute(request).await;
+    let mut response = schema.execute(request).await;
     if is_refusal(&response) {
         return Outcome::Refused(response.errors.into_iter().map(validation_error).collect());
     }
+    // Once resolvers ran, what is left without a code is about what a resolver was given.
+    response.errors = response.errors.into_iter().map(|error| coded(error, code::BAD_USER_INPUT)).collect();
     Outcome::Executed(Box::new(response))
 }
 
