@@ -3,7 +3,7 @@
 //!
 //! A request is parsed and validated by apollo-compiler against the schema that async-graphql prints; its variables are
 //! coerced, and what is selected is collected, here; only then async-graphql executes it, without rules of its own
-//! (`ValidationMode::Fast`). That costs no more than async-graphql's own parser and rules did.
+//! (`ValidationMode::Fast`). Valid documents are kept, so that most requests are neither parsed nor validated.
 //!
 //! Cured this way, each with a test in `tests/it/spec`:
 //!
@@ -33,7 +33,10 @@
 //!   of. It is async-graphql's own.
 //! - A custom scalar that can't be read fails the field it was given to, by name, and not the request: dates are content.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use anyhow::anyhow;
 use apollo_compiler::{
@@ -41,6 +44,7 @@ use apollo_compiler::{
     validation::Valid,
 };
 use async_graphql::{Request, ServerError, parser::types::OperationType};
+use moka::sync::Cache;
 
 use super::code;
 use errors::refusal;
@@ -56,6 +60,10 @@ mod variables;
 
 /// Levels of nesting, of selections and of values, that are parsed. async-graphql executes fewer.
 const MAX_NESTING: usize = 128;
+/// Bytes of all documents that are kept, as text. What is made of a text takes some twenty times as much.
+const MAX_KEPT: u64 = 1024 * 1024;
+/// Bytes of the longest document that is kept.
+const LONGEST_KEPT: usize = 32 * 1024;
 
 /// The rules for requests: the schema as the specification sees it. Built once.
 pub struct Specification {
@@ -63,6 +71,15 @@ pub struct Specification {
     /// Every type that has fields or members, with the object types that it can be.
     possible: HashMap<Name, HashSet<Name>>,
     introspection: bool,
+    /// Valid documents by their text: clients send the same ones again and again, and reading one takes longer than all
+    /// that is left to do here.
+    documents: Cache<String, Arc<Document>>,
+}
+
+/// A document that was validated.
+struct Document {
+    executable: Valid<ExecutableDocument>,
+    positions: Positions,
 }
 
 impl Specification {
@@ -71,17 +88,21 @@ impl Specification {
         let schema = Schema::parse_and_validate(sdl, "schema.graphql")
             .map_err(|invalid| anyhow!("the schema breaks the specification: {}", invalid.errors))?;
         let possible = possible_types(&schema);
-        Ok(Self { schema, possible, introspection })
+        let documents = Cache::builder().weigher(|text: &String, _| u32::try_from(text.len()).unwrap_or(u32::MAX));
+        Ok(Self { schema, possible, introspection, documents: documents.max_capacity(MAX_KEPT).build() })
     }
 
     /// Makes a request ready to be executed: parsed, valid, its variables coerced, nothing in it but what is to be
     /// executed. The errors are request errors: the answer has no `data`.
     pub(super) fn prepare(&self, mut request: Request) -> Result<(OperationType, Request), Vec<ServerError>> {
-        let document = self.document(&request.query)?;
-        let operation = selected(&document, request.operation_name.as_deref())?;
-        let positions = Positions::of(&request.query);
-        request.variables = self.coerce_variables(operation, request.variables, &positions)?;
-        let collected = self.collect(&document, operation, &request.variables, &positions)?;
+        let document = match self.documents.get(&request.query) {
+            Some(document) => document,
+            None => self.read(&request.query)?,
+        };
+        let Document { executable, positions } = &*document;
+        let operation = selected(executable, request.operation_name.as_deref())?;
+        request.variables = self.coerce_variables(operation, request.variables, positions)?;
+        let collected = self.collect(executable, operation, &request.variables, positions)?;
         // It is the only one that is left.
         request.operation_name = None;
         request.set_parsed_query(collected);
@@ -90,16 +111,22 @@ impl Specification {
 
     /// The first thing that is wrong with a document, be it syntax or that it does not fit the schema; `None`: it is sound.
     pub fn first_error(&self, document: &str) -> Option<String> {
-        self.document(document).err()?.into_iter().next().map(|error| error.message)
+        self.read(document).err()?.into_iter().next().map(|error| error.message)
     }
 
-    fn document(&self, query: &str) -> Result<Valid<ExecutableDocument>, Vec<ServerError>> {
+    /// Parses and validates a document, and keeps it where it is valid and of usual length.
+    fn read(&self, query: &str) -> Result<Arc<Document>, Vec<ServerError>> {
         let mut document = parse(query)?;
         syntax::drop_null_defaults(&mut document);
-        document.to_executable_validate(&self.schema).map_err(|wrong| {
-            let values = || self.wrong_values(&wrong.partial, &Positions::of(query));
-            errors::of_validation(self, &wrong.errors, values)
-        })
+        let positions = Positions::of(query);
+        let executable = document.to_executable_validate(&self.schema).map_err(|wrong| {
+            errors::of_validation(self, &wrong.errors, || self.wrong_values(&wrong.partial, &positions))
+        })?;
+        let document = Arc::new(Document { executable, positions });
+        if query.len() <= LONGEST_KEPT {
+            self.documents.insert(query.to_owned(), Arc::clone(&document));
+        }
+        Ok(document)
     }
 }
 
