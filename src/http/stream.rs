@@ -128,7 +128,7 @@ fn next(step: &Step) -> Event {
     Event::default().event("next").data(answer.unwrap_or_default())
 }
 
-/// Its data are there because a browser drops an event without.
+/// Its data are an empty text: a browser drops an event without. The line break is what makes axum write any.
 fn complete() -> Event {
-    Event::default().event("complete").data("")
+    Event::default().event("complete").data("\n")
 }

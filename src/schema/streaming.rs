@@ -30,6 +30,8 @@ use crate::{
     loaders::{Credentials, LoadError},
 };
 
+mod root;
+
 /// Subjects of one event that are read side by side.
 const AT_ONCE: usize = 100;
 
@@ -53,7 +55,7 @@ pub enum Step {
 /// run.
 pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations: bool) -> impl Stream<Item = Step> {
     asynk_strim::stream_fn(async move |mut steps| {
-        let document = match execution::parse(&request.query) {
+        let mut document = match execution::parse(&request.query) {
             Ok(document) => document,
             Err(error) => return steps.yield_item(Step::Refused(vec![error])).await,
         };
@@ -64,6 +66,7 @@ pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations
         if let Some(error) = execution::missing_variable(operation, &request.variables) {
             return steps.yield_item(Step::Refused(vec![error])).await;
         }
+        root::write_out(&mut document, request.operation_name.as_deref(), &request.variables);
         // Before the arguments are read: nothing that happens from now on is missed.
         let mut listener = caller.sources.listen();
         let subscription = Subscription { schema, caller, document, request: Operation::of(request) };
@@ -132,7 +135,13 @@ impl Subscription {
         let interest = Arc::new(OnceLock::new());
         let (context, _) = self.caller.request();
         match self.execute(context, Occasion::Beginning(Arc::clone(&interest))).await {
-            Some(response) if !response.errors.is_empty() => Err(execution::not_executed(response.errors, true)),
+            Some(mut response) if !response.errors.is_empty() => {
+                // What stands in a fragment at the root is looked at twice.
+                response
+                    .errors
+                    .dedup_by(|one, other| (&one.message, &one.locations) == (&other.message, &other.locations));
+                Err(execution::not_executed(response.errors, true))
+            }
             // The request that shared it is gone.
             _ => Ok(Arc::into_inner(interest).and_then(OnceLock::into_inner)),
         }
@@ -145,9 +154,15 @@ impl Subscription {
             return told.map(|id| SubjectChange::new(Kind::Deleted, *id, None, event)).collect();
         }
         let (context, _) = self.caller.request();
-        let found = join_all(ids.iter().map(|id| context.loaders.subjects.load(*id))).await;
-        let told = ids.iter().zip(found).filter_map(|(id, found)| self.told(event, *id, found));
-        told.collect()
+        let context = &context;
+        let told = join_all(ids.iter().map(async |id| {
+            // Whoever says that something changed may name anything.
+            if !self.caller.sources.cover(*id).await {
+                return None;
+            }
+            self.told(event, *id, context.loaders.subjects.load(*id).await)
+        }));
+        told.await.into_iter().flatten().collect()
     }
 
     /// What the subscriber is told of a subject that it finds so; `None`: nothing.

@@ -5,6 +5,7 @@ mod brainstem;
 mod config;
 mod cookbook;
 mod endings;
+mod events;
 mod fields;
 mod flavours;
 mod haut_ai;
