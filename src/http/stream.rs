@@ -101,8 +101,8 @@ impl Service {
         let steps = streaming::run(self.schema.clone(), self.caller(), request, no_mutations);
         let events = steps.map(|step| next(&step)).chain(stream::once(future::ready(complete())));
         // Without a last event where the gateway ends: the client is to come back.
-        let ended = Ending::of(ending).begun();
-        let events = events.take_until(ended).map(move |event| {
+        let mut ending = Ending::of(ending);
+        let events = events.take_until(async move { ending.begun().await }).map(move |event| {
             let _held = &place;
             Ok(event)
         });
