@@ -5,8 +5,12 @@ use serde_json::{Value, json};
 use crate::{util::TestApp, writes::animal_id};
 
 mod delivery;
+mod limits;
+mod purge;
 mod root;
 mod socket;
+mod sse;
+mod websocket;
 
 /// All that there is to say of an event.
 const ALL: &str = "subscription($ids: [ID!], $sources: [SubjectSource!]) { \

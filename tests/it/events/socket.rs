@@ -142,6 +142,19 @@ impl Gateway {
         Events::new(self.send("POST /graphql/stream", &headers, &body).await)
     }
 
+    /// A stream of events, as soon as there is a place for it.
+    pub(super) async fn stream_when_free(&self, query: &str) -> Events {
+        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
+        let head = format!("GET /graphql/stream?{query}");
+        loop {
+            let (answer, stream) = self.send(&head, &[], "").await;
+            if !answer.starts_with("http/1.1 503") {
+                return Events::new((answer, stream));
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// A stream of events that was asked for as a browser does.
     pub(super) async fn stream_by_get(&self, query: &str) -> Events {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
