@@ -135,7 +135,7 @@ mod tests {
         let (guard, more) = (Arc::clone(&cut_off), Arc::clone(&go_on));
         let endless = async move || {
             let guard = OnDrop(Arc::clone(&guard));
-            body(stream::repeat(Bytes::from_static(&[b'x'; 65_536])).inspect(move |_| {
+            body(stream::repeat(Bytes::from_static(&[b'x'; 16_384])).inspect(move |_| {
                 let _held = &guard;
             }))
         };

@@ -66,7 +66,7 @@ async fn one_connection_too_many_is_told_when_to_come_back() {
 
 /// Makes an animal's events so long that a client that does not read is noticed soon.
 fn make_long(app: &TestApp) {
-    let long = json!("long ".repeat(100_000));
+    let long = json!("long ".repeat(50_000));
     app.brainstem().change("subjects", ANIMAL, |record| record["description"] = long);
 }
 

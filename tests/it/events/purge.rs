@@ -113,7 +113,11 @@ async fn a_whole_source_is_told_to_those_who_may_have_seen_some_of_it() {
         assert_eq!(told["kind"], "UPDATED");
         let id = told["id"].as_str().unwrap().to_owned();
         ends += usize::from(id == person);
-        if message["id"] == "all" { drop(all.insert(id)) } else { named.push(id) }
+        if message["id"] == "all" {
+            all.insert(id);
+        } else {
+            named.push(id);
+        }
     }
     assert_eq!(named, [never_read[0].clone(), person]);
     assert!(in_cache.iter().all(|id| all.contains(id)) && !all.contains(&never_read[0]), "{all:?}");

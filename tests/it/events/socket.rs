@@ -84,14 +84,13 @@ impl Gateway {
     /// Sends a request's head and body as they are.
     async fn send(&self, head: &str, headers: &[(&str, &str)], body: &str) -> (String, TcpStream) {
         let mut stream = self.connect().await;
-        let mut request = format!("{head} HTTP/1.1\r\n");
-        if headers.iter().all(|(name, _)| *name != "host") {
-            request += &format!("host: {}\r\n", self.host());
-        }
-        for (name, value) in headers {
-            request += &format!("{name}: {value}\r\n");
-        }
-        stream.write_all(format!("{request}\r\n{body}").as_bytes()).await.unwrap();
+        let host = self.host();
+        let own = [("host", host.as_str())];
+        // A header that is given takes the place of ours.
+        let own = own.iter().filter(|(name, _)| headers.iter().all(|(given, _)| given != name));
+        let lines = own.chain(headers).map(|(name, value)| format!("{name}: {value}\r\n"));
+        let request = format!("{head} HTTP/1.1\r\n{}\r\n{body}", lines.collect::<String>());
+        stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n") {
             answer.push(soon(stream.read_u8()).await.unwrap());
@@ -265,10 +264,10 @@ impl Events {
     /// The next block of lines; `None`: the stream ended as it should.
     async fn block(&mut self) -> Option<String> {
         loop {
-            if let Some((block, rest)) = self.text.split_once("\n\n") {
-                let block = block.to_owned();
-                self.text = rest.to_owned();
-                return Some(block);
+            if let Some(end) = self.text.find("\n\n") {
+                let rest = self.text.split_off(end + 2);
+                let block = std::mem::replace(&mut self.text, rest);
+                return Some(block[..end].to_owned());
             }
             let mut size = String::new();
             soon(self.reader.read_line(&mut size)).await.unwrap();
