@@ -17,10 +17,7 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{
-        Message,
-        protocol::{Role, frame::coding::CloseCode},
-    },
+    tungstenite::{Message, protocol::Role},
 };
 
 use crate::{
@@ -218,15 +215,17 @@ impl Socket {
 
     /// The next message, or how the connection ended: by the close frame, or without one.
     pub(super) async fn read(&mut self) -> Result<Value, Option<(u16, String)>> {
+        // Pings in between must not make it wait for ever.
+        soon(self.read_on()).await
+    }
+
+    async fn read_on(&mut self) -> Result<Value, Option<(u16, String)>> {
         loop {
-            match soon(self.stream.next()).await {
+            match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Close(Some(frame)))) => {
-                    let CloseCode::Library(code) = frame.code else {
-                        return Err(Some((frame.code.into(), frame.reason.to_string())));
-                    };
-                    return Err(Some((code, frame.reason.to_string())));
+                    return Err(Some((frame.code.into(), frame.reason.to_string())));
                 }
                 Some(Ok(other)) => panic!("{other:?}"),
                 Some(Err(_)) | None => return Err(None),
@@ -270,10 +269,10 @@ impl Events {
                 return Some(block[..end].to_owned());
             }
             let mut size = String::new();
-            soon(self.reader.read_line(&mut size)).await.unwrap();
+            self.reader.read_line(&mut size).await.unwrap();
             let size = usize::from_str_radix(size.trim_end(), 16).expect("the length of a chunk");
             let mut chunk = vec![0; size + 2];
-            soon(self.reader.read_exact(&mut chunk)).await.unwrap();
+            self.reader.read_exact(&mut chunk).await.unwrap();
             if size == 0 {
                 assert_eq!(self.text, "");
                 return None;
@@ -284,17 +283,20 @@ impl Events {
 
     /// The next event as its lines; comments are passed over.
     pub(super) async fn lines(&mut self) -> Option<String> {
-        loop {
-            let block = self.block().await?;
-            if !block.starts_with(':') {
-                return Some(block);
+        let lines = async {
+            loop {
+                let block = self.block().await?;
+                if !block.starts_with(':') {
+                    return Some(block);
+                }
             }
-        }
+        };
+        soon(lines).await
     }
 
     /// Passes over what comes until there is a comment.
     pub(super) async fn comment(&mut self) {
-        while !self.block().await.expect("the stream goes on").starts_with(':') {}
+        while !soon(self.block()).await.expect("the stream goes on").starts_with(':') {}
     }
 
     /// The data of the next event, which is a `next`.
