@@ -10,7 +10,7 @@ use futures::future;
 use super::{CachedBrainStem, CachedHautAi, Generations, Store, writes::Stores};
 use crate::{
     config::{self, Config},
-    domain::{Procedure, Source, Subject},
+    domain::{Procedure, Source, Subject, SubjectId},
     events::Listener,
     sources::{
         CredentialId, Fault,
@@ -78,6 +78,16 @@ impl Sources {
         match source {
             Source::HautAi => self.haut_ai.as_ref().map(|source| source.source().credential()),
             Source::BrainStem => self.brainstem.as_ref().map(|source| source.source().credential()),
+        }
+    }
+
+    /// Whether a subject lies within what the gateway was configured for; also where that can't be told at the moment, when
+    /// it can't be read either.
+    pub async fn cover(&self, id: SubjectId) -> bool {
+        match (id, &self.haut_ai) {
+            (SubjectId::HautAi(id), Some(source)) => source.source().covers(id.dataset_id()).await.unwrap_or(true),
+            (SubjectId::HautAi(_), None) => false,
+            (SubjectId::BrainStem(_), _) => self.brainstem.is_some(),
         }
     }
 

@@ -45,10 +45,12 @@ impl Ending {
     }
 
     /// Waits for the end to begin.
-    pub(super) async fn begun(mut self) {
+    pub(super) async fn begun(&mut self) {
         match &mut self.0 {
             // An error: whoever would tell is gone already.
-            Some(end) => drop(end.changed().await),
+            Some(end) => {
+                let _ = end.changed().await;
+            }
             None => std::future::pending().await,
         }
     }

@@ -104,7 +104,8 @@ impl Service {
         let steps = streaming::run(self.schema.clone(), self.caller(), request, no_mutations);
         let events = steps.map(|step| next(&answer(&step))).chain(stream::once(future::ready(COMPLETE.to_owned())));
         // Without a last event where the gateway ends: the client is to come back.
-        let events = events.take_until(ending.begun()).inspect(move |_| {
+        let mut ending = ending;
+        let events = events.take_until(async move { ending.begun().await }).inspect(move |_| {
             let _held = &place;
         });
         respond(events, self.ping)

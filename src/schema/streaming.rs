@@ -156,9 +156,15 @@ impl Subscription {
             return told.map(|id| SubjectChange::new(Kind::Deleted, *id, None, event)).collect();
         }
         let (context, _) = self.caller.request();
-        let found = join_all(ids.iter().map(|id| context.loaders.subjects.load(*id))).await;
-        let told = ids.iter().zip(found).filter_map(|(id, found)| self.told(event, *id, found));
-        told.collect()
+        let context = &context;
+        let told = join_all(ids.iter().map(async |id| {
+            // Whoever says that something changed may name anything.
+            if !self.caller.sources.cover(*id).await {
+                return None;
+            }
+            self.told(event, *id, context.loaders.subjects.load(*id).await)
+        }));
+        told.await.into_iter().flatten().collect()
     }
 
     /// What the subscriber is told of a subject that it finds so; `None`: nothing.

@@ -32,37 +32,37 @@ fn app(variables: &[(&str, &str)]) -> App {
     App::new(&config).unwrap()
 }
 
-struct Answer {
-    status: StatusCode,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     headers: HeaderMap,
     body: String,
 }
 
 impl Answer {
-    fn header(&self, name: impl AsRef<str>) -> &str {
+    pub(crate) fn header(&self, name: impl AsRef<str>) -> &str {
         self.headers.get(name.as_ref()).map_or("", |value| value.to_str().unwrap())
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
     }
 
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         self.json()["errors"][0]["message"].as_str().unwrap_or_default().to_owned()
     }
 
-    fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned()
     }
 }
 
-async fn send(router: Router, request: Request<Body>) -> Answer {
+pub(crate) async fn send(router: Router, request: Request<Body>) -> Answer {
     let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
 }
 
-fn request(method: Method, uri: &str) -> Builder {
+pub(crate) fn request(method: Method, uri: &str) -> Builder {
     Request::builder().method(method).uri(uri).header(HOST, "localhost")
 }
 

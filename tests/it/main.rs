@@ -5,6 +5,7 @@ mod brainstem;
 mod config;
 mod cookbook;
 mod endings;
+mod events;
 mod federation;
 mod fields;
 mod flavours;

@@ -23,9 +23,9 @@ mod rules;
 mod scope;
 
 /// A BrainSTEM subject without peculiarities.
-const ANIMAL: &str = "0cdaf69d-63cf-429f-b549-fc0cc163d046";
-const PROJECT: &str = "c4b8a90b-2963-4d13-aa07-b6f497252dde";
-const OTHER_PROJECT: &str = "e7475834-7733-48cf-9e3b-f4f2d2d0305a";
+pub(crate) const ANIMAL: &str = "0cdaf69d-63cf-429f-b549-fc0cc163d046";
+pub(crate) const PROJECT: &str = "c4b8a90b-2963-4d13-aa07-b6f497252dde";
+pub(crate) const OTHER_PROJECT: &str = "e7475834-7733-48cf-9e3b-f4f2d2d0305a";
 const STRAIN: &str = "deec9da3-ee26-4348-954e-484f62c463c8";
 
 const FIELDS: &str = "{ subject { id sourceId name } userErrors { code message field } }";
@@ -34,20 +34,25 @@ fn uuid(text: &str) -> Uuid {
     Uuid::try_parse(text).unwrap()
 }
 
-fn animal_id(id: &str) -> String {
+pub(crate) fn animal_id(id: &str) -> String {
     NodeId::from(SubjectId::BrainStem(Id::new(uuid(id)))).to_string()
 }
 
-fn person_id(dataset: &str, id: &str) -> String {
-    let [company, dataset, subject] = [COMPANY_ID, dataset, id].map(uuid);
+pub(crate) fn person_id(dataset: &str, id: &str) -> String {
+    person_of(COMPANY_ID, dataset, id)
+}
+
+/// The id of a person of any company.
+pub(crate) fn person_of(company: &str, dataset: &str, id: &str) -> String {
+    let [company, dataset, subject] = [company, dataset, id].map(uuid);
     NodeId::from(SubjectId::HautAi(HautAiSubjectId { company, dataset, subject })).to_string()
 }
 
-fn dataset_id(company: &str, dataset: &str) -> String {
+pub(crate) fn dataset_id(company: &str, dataset: &str) -> String {
     NodeId::Dataset(DatasetId { company: uuid(company), dataset: uuid(dataset) }).to_string()
 }
 
-fn project_id(id: &str) -> String {
+pub(crate) fn project_id(id: &str) -> String {
     NodeId::Project(Id::new(uuid(id))).to_string()
 }
 
@@ -56,19 +61,19 @@ fn strain_id(id: &str) -> String {
 }
 
 /// The id of a person who is there, of the first dataset.
-fn a_person(app: &TestApp) -> (String, String) {
+pub(crate) fn a_person(app: &TestApp) -> (String, String) {
     let person = crate::walk::people(app.haut_ai())[3].clone();
     let id = person["id"].as_str().unwrap().to_owned();
     (person_id(DATASET_IDS[0], &id), id)
 }
 
 /// A stored record.
-fn stored(upstream: &Upstream, model: &str, id: &str) -> Value {
+pub(crate) fn stored(upstream: &Upstream, model: &str, id: &str) -> Value {
     upstream.records(model).into_iter().find(|record| record["id"] == id).unwrap_or_default()
 }
 
 /// An input that BrainSTEM takes, changed by `fields`; null takes a field out.
-fn new_animal(fields: &Value) -> Value {
+pub(crate) fn new_animal(fields: &Value) -> Value {
     let mut input = json!({"name": "a new one", "projectIds": [project_id(PROJECT)], "strainId": strain_id(STRAIN),
         "sex": "FEMALE"});
     merge(&mut input, fields);
@@ -76,7 +81,7 @@ fn new_animal(fields: &Value) -> Value {
 }
 
 /// An input that Haut.AI takes, changed by `fields`; null takes a field out.
-fn new_person(fields: &Value) -> Value {
+pub(crate) fn new_person(fields: &Value) -> Value {
     let mut input = json!({"name": "A New One", "datasetId": dataset_id(COMPANY_ID, DATASET_IDS[0])});
     merge(&mut input, fields);
     json!({"hautAi": input})
@@ -92,12 +97,12 @@ fn merge(input: &mut Value, fields: &Value) {
     }
 }
 
-async fn create_answer(app: &TestApp, input: Value) -> Answer {
+pub(crate) async fn create_answer(app: &TestApp, input: Value) -> Answer {
     let query = format!("mutation($input: SubjectCreateInput!) {{ written: subjectCreate(input: $input) {FIELDS} }}");
     app.query_with(&query, json!({"input": input})).await
 }
 
-async fn update_answer(app: &TestApp, id: &str, input: Value) -> Answer {
+pub(crate) async fn update_answer(app: &TestApp, id: &str, input: Value) -> Answer {
     let query = format!(
         "mutation($id: ID!, $input: SubjectUpdateInput!) {{ written: subjectUpdate(id: $id, input: $input) {FIELDS} }}"
     );
@@ -105,23 +110,23 @@ async fn update_answer(app: &TestApp, id: &str, input: Value) -> Answer {
 }
 
 /// One of the mutations that take nothing but an id.
-async fn by_id(app: &TestApp, mutation: &str, id: &str) -> Answer {
+pub(crate) async fn by_id(app: &TestApp, mutation: &str, id: &str) -> Answer {
     let fields = if mutation == "subjectDelete" { "{ deletedId userErrors { code field } }" } else { FIELDS };
     app.query_with(&format!("mutation($id: ID!) {{ written: {mutation}(id: $id) {fields} }}"), json!({"id": id})).await
 }
 
 /// The payload of a write that was carried out.
-fn done(answer: &Answer) -> Value {
+pub(crate) fn done(answer: &Answer) -> Value {
     let written = &answer.data()["written"];
     assert_eq!(written["userErrors"], json!([]), "{written}");
     written.clone()
 }
 
-async fn create(app: &TestApp, input: Value) -> Value {
+pub(crate) async fn create(app: &TestApp, input: Value) -> Value {
     done(&create_answer(app, input).await)["subject"].clone()
 }
 
-async fn update(app: &TestApp, id: &str, input: Value) -> Value {
+pub(crate) async fn update(app: &TestApp, id: &str, input: Value) -> Value {
     done(&update_answer(app, id, input).await)["subject"].clone()
 }
 
@@ -152,10 +157,10 @@ fn writes(log: &[LoggedRequest]) -> Vec<&LoggedRequest> {
 }
 
 /// How many requests reached any upstream since the logs were cleared; forgets them.
-fn asked(app: &TestApp) -> usize {
+pub(crate) fn asked(app: &TestApp) -> usize {
     app.haut_ai().take_log().len() + app.brainstem().take_log().len()
 }
 
-fn legacy() -> Builder {
+pub(crate) fn legacy() -> Builder {
     TestApp::builder().legacy()
 }

@@ -14,6 +14,7 @@ use axum::{
 use futures::{
     Sink, SinkExt as _, Stream, StreamExt as _,
     channel::mpsc::{self, Receiver, Sender},
+    future,
     stream::BoxStream,
 };
 use serde_json::json;
@@ -23,7 +24,7 @@ use tokio::{
 };
 use tracing::info;
 
-use super::protocol::{Close, Protocol, REFUSED, Received, Sent};
+use super::protocol::{Close, Name, Protocol, REFUSED, Received, Sent};
 use crate::{
     http::{Service, connections::Ending},
     schema::streaming::{self, Step},
@@ -42,30 +43,43 @@ pub(super) struct Connection {
 
 /// Ends a connection that is not wanted.
 pub(super) async fn close_at_once(socket: WebSocket, close: Close) {
-    say_goodbye(socket, close).await;
+    let (sink, stream) = socket.split();
+    say_goodbye(sink, stream, close).await;
 }
 
-async fn say_goodbye(mut sink: impl Sink<Message> + Unpin, Close { code, reason }: Close) {
+/// Says why, and waits for the client to hang up: where a connection is closed with something unread, a client may lose
+/// what it was sent last.
+async fn say_goodbye(
+    mut sink: impl Sink<Message> + Unpin,
+    mut stream: impl Stream<Item = Result<Message, axum::Error>> + Unpin,
+    Close { code, reason }: Close,
+) {
     let frame = Message::Close(Some(CloseFrame { code, reason: reason.as_ref().into() }));
-    // Whoever is gone already needs no reason.
-    let _ = timeout(CLOSING, sink.send(frame)).await;
+    let goodbye = async {
+        // Whoever is gone already needs no reason.
+        if sink.send(frame).await.is_ok() {
+            while let Some(Ok(_)) = stream.next().await {}
+        }
+    };
+    let _ = timeout(CLOSING, goodbye).await;
 }
 
 impl Connection {
     /// Carries the connection to its end.
     pub(super) async fn carry(self, socket: WebSocket) {
         let began = Instant::now();
-        let Self { service, protocol, ending, place } = self;
-        let (mut sink, stream) = socket.split();
+        let Self { service, protocol, mut ending, place } = self;
+        let (mut sink, mut stream) = socket.split();
         // Without room: what async-graphql does not take is not read, and what the client does not take is not produced.
         let (to_graphql, from_client) = mpsc::channel(0);
         let (to_client, from_graphql) = mpsc::channel(0);
         let (answers, answered) = mpsc::channel(0);
         let operations = Operations(Arc::clone(&service));
-        let graphql = GraphQLWebSocket::new_with_pair(to_client, from_client, operations, protocol).serve();
+        let graphql = GraphQLWebSocket::new_with_pair(to_client, from_client, operations, protocol);
+        let graphql = graphql.on_ping(|_, payload| future::ready(Ok(payload))).serve();
         let line = Line::new(service);
         let close = tokio::select! {
-            close = line.inward(stream, to_graphql, answers) => close,
+            close = line.inward(&mut stream, to_graphql, answers) => close,
             close = line.outward(&mut sink, from_graphql, answered) => close,
             () = line.wait_for_init() => Some(Close::NO_INIT),
             () = ending.begun() => Some(Close::GOING_AWAY),
@@ -75,9 +89,10 @@ impl Connection {
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         info!(code, duration_ms, "a WebSocket ended");
         if let Some(close) = close {
-            say_goodbye(sink, close).await;
+            say_goodbye(sink, stream, close).await;
         }
-        drop(place);
+        // The gateway's end waits for the goodbye, too.
+        drop((place, ending));
     }
 }
 
@@ -108,9 +123,8 @@ impl Line {
                 Message::Text(text) if text.len() > self.service.body_bytes => return Some(Close::TOO_LARGE),
                 Message::Text(text) => text,
                 Message::Binary(_) => return Some(Close::NOT_TEXT),
-                // A ping is answered further down.
-                Message::Ping(_) | Message::Pong(_) => continue,
-                Message::Close(_) => return None,
+                // A ping is answered further down, and so is a close: after it nothing comes.
+                Message::Ping(_) | Message::Pong(_) | Message::Close(_) => continue,
             };
             let received = match self.protocol().receive(&text) {
                 Ok(received) => received,
@@ -118,10 +132,11 @@ impl Line {
             };
             let passed_on = match received {
                 Received::PassOn => graphql.send(Ok(Message::Text(text))).await,
-                Received::Start { id, request } => match self.service.request(request) {
-                    Ok(request) => graphql.send(Ok(start(&id, &request))).await,
+                Received::Stop(name) => graphql.send(Ok(stop(name))).await,
+                Received::Start { name, request } => match self.service.request(request) {
+                    Ok(request) => graphql.send(Ok(start(name, &request))).await,
                     Err(refusal) => {
-                        let answer = self.protocol().refuse(&id, &refusal.error());
+                        let answer = self.protocol().refuse(name, &refusal.error());
                         answers.send(answer).await
                     }
                 },
@@ -185,11 +200,16 @@ impl Line {
 }
 
 /// Makes async-graphql start an operation.
-fn start(id: &str, request: &Request) -> Message {
+fn start(name: Name, request: &Request) -> Message {
     let Request { query, operation_name, variables, extensions, .. } = request;
     let payload =
         json!({"query": query, "operationName": operation_name, "variables": variables, "extensions": extensions});
-    Message::Text(json!({"type": "subscribe", "id": id, "payload": payload}).to_string().into())
+    Message::Text(json!({"type": "subscribe", "id": name.to_string(), "payload": payload}).to_string().into())
+}
+
+/// Makes it stop one.
+fn stop(name: Name) -> Message {
+    Message::Text(json!({"type": "complete", "id": name.to_string()}).to_string().into())
 }
 
 /// Runs what async-graphql is asked to start.

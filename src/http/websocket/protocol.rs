@@ -1,10 +1,7 @@
 //! The rules of graphql-transport-ws, seen from the server: what a client may send when, and what goes out in place of what
 //! async-graphql says. Pure: knows messages and no socket.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-};
+use std::{borrow::Cow, collections::HashMap, fmt};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
@@ -42,16 +39,29 @@ impl Close {
     }
 }
 
+/// What async-graphql calls an operation. Unlike the client's id it is never used again: a client may take an id anew while
+/// async-graphql has still to tell what became of the operation that had it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Name(u64);
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
 /// What becomes of a client's message.
 #[derive(Debug, PartialEq)]
 pub(super) enum Received {
     /// async-graphql handles it.
     PassOn,
-    /// An operation is to be started, by this request.
+    /// An operation is to be started, by this request, under this name.
     Start {
-        id: String,
+        name: Name,
         request: Map<String, Value>,
     },
+    /// An operation is to be stopped.
+    Stop(Name),
     /// An operation is refused.
     Answer(String),
     Ignore,
@@ -94,7 +104,7 @@ enum ClientMessage {
 struct ServerMessage<'a> {
     r#type: &'a str,
     #[serde(default)]
-    id: Option<String>,
+    id: Option<&'a str>,
     #[serde(default, borrow)]
     payload: Option<&'a RawValue>,
 }
@@ -113,15 +123,17 @@ pub(super) struct Protocol {
     has_init: bool,
     is_acknowledged: bool,
     max_operations: usize,
-    /// The ids of operations that run for the client.
-    running: HashSet<String>,
-    /// Operations that ended for the client, and whose own end async-graphql has still to tell.
-    stale: HashMap<String, usize>,
+    /// The operations that run for the client, by its ids.
+    running: HashMap<String, Name>,
+    /// The ids of those.
+    ids: HashMap<Name, String>,
+    begun: u64,
 }
 
 impl Protocol {
     pub(super) fn new(max_operations: usize) -> Self {
-        Self { has_init: false, is_acknowledged: false, max_operations, running: HashSet::new(), stale: HashMap::new() }
+        let (running, ids) = (HashMap::new(), HashMap::new());
+        Self { has_init: false, is_acknowledged: false, max_operations, running, ids, begun: 0 }
     }
 
     /// Whether the client has said `connection_init`.
@@ -154,7 +166,7 @@ impl Protocol {
         if id.is_empty() || id.len() > MAX_ID {
             return Err(Close::bad_request("Expected an `id` of 1 to 256 bytes"));
         }
-        if self.running.contains(&id) {
+        if self.running.contains_key(&id) {
             return Err(Close { code: 4409, reason: format!("Subscriber for {} already exists", short(&id)).into() });
         }
         if self.running.len() >= self.max_operations {
@@ -163,28 +175,32 @@ impl Protocol {
             let extensions = json!({"code": crate::schema::code::OVERLOADED, "retryable": true});
             return Ok(Received::Answer(refusal(&id, &json!([{"message": message, "extensions": extensions}]))));
         }
-        self.running.insert(id.clone());
-        Ok(Received::Start { id, request })
+        self.begun += 1;
+        let name = Name(self.begun);
+        self.running.insert(id.clone(), name);
+        self.ids.insert(name, id);
+        Ok(Received::Start { name, request })
     }
 
     /// The client wants no more of an operation. One that has ended meanwhile is nothing to speak of.
     fn complete(&mut self, id: &str) -> Received {
-        if self.end(id) { Received::PassOn } else { Received::Ignore }
+        let Some(name) = self.running.remove(id) else {
+            return Received::Ignore;
+        };
+        self.ids.remove(&name);
+        Received::Stop(name)
     }
 
-    /// Ends an operation for the client; whether there was one.
-    fn end(&mut self, id: &str) -> bool {
-        let was_running = self.running.remove(id);
-        if was_running {
-            *self.stale.entry(id.to_owned()).or_default() += 1;
-        }
-        was_running
+    /// Ends an operation for the client; gives the id that it had.
+    fn end(&mut self, name: Name) -> Option<String> {
+        let id = self.ids.remove(&name)?;
+        self.running.remove(&id);
+        Some(id)
     }
 
     /// An operation that is not even begun: what the client is told.
-    pub(super) fn refuse(&mut self, id: &str, error: &Value) -> String {
-        self.running.remove(id);
-        refusal(id, &json!([error]))
+    pub(super) fn refuse(&mut self, name: Name, error: &Value) -> String {
+        refusal(&self.end(name).unwrap_or_default(), &json!([error]))
     }
 
     /// What goes out in place of a message of async-graphql's.
@@ -192,38 +208,28 @@ impl Protocol {
         let Ok(ServerMessage { r#type, id, payload }) = serde_json::from_str(text) else {
             return Sent::AsItIs;
         };
-        let Some(id) = id else {
+        let Some(name) = id else {
             self.is_acknowledged |= r#type == "connection_ack";
             return Sent::AsItIs;
         };
-        let is_stale = self.stale.contains_key(&id);
-        match r#type {
-            "complete" if is_stale => self.forget(&id),
-            // Of the operation that ended for the client, not of a new one with its id.
-            "next" if is_stale => {}
-            "complete" => {
-                self.running.remove(&id);
-                return Sent::AsItIs;
-            }
-            _ => match payload.and_then(refused) {
-                Some(errors) => {
-                    self.end(&id);
-                    return Sent::Instead(refusal(&id, &errors));
-                }
-                None => return Sent::AsItIs,
-            },
-        }
-        Sent::Nothing
+        let name = name.parse().map(Name).ok().filter(|name| self.ids.contains_key(name));
+        let Some(name) = name else {
+            // Of an operation that has ended for the client.
+            return Sent::Nothing;
+        };
+        let instead = match (r#type, payload.and_then(refused)) {
+            ("next", None) => self.ids.get(&name).map(|id| next(id, payload)),
+            (_, Some(errors)) => self.end(name).map(|id| refusal(&id, &errors)),
+            (_, None) => self.end(name).map(|id| json!({"type": "complete", "id": id}).to_string()),
+        };
+        instead.map_or(Sent::Nothing, Sent::Instead)
     }
+}
 
-    fn forget(&mut self, id: &str) {
-        if let Some(count) = self.stale.get_mut(id) {
-            *count -= 1;
-            if *count == 0 {
-                self.stale.remove(id);
-            }
-        }
-    }
+fn next(id: &str, payload: Option<&RawValue>) -> String {
+    let id = Value::from(id);
+    let payload = payload.map_or("null", RawValue::get);
+    format!("{{\"type\":\"next\",\"id\":{id},\"payload\":{payload}}}")
 }
 
 /// The errors of an answer that is a refusal.
@@ -240,3 +246,6 @@ fn refusal(id: &str, errors: &Value) -> String {
 fn short(id: &str) -> String {
     id.chars().take(20).collect()
 }
+
+#[cfg(test)]
+mod tests;
