@@ -9,19 +9,19 @@
 //!
 //! - *Syntax* (section 2). async-graphql's parser refuses `\u{1F600}` and surrogate pairs, blanks within types (`[ ID! ]`),
 //!   directives behind a variable's default value, and descriptions on operations; it accepts `query () {…}`, `[00]` and a
-//!   directive before a default value; and it overflows the stack on a list that is nested deeply.
+//!   directive before a default value.
 //! - *Validation* (section 5). async-graphql does not notice fields that can't be merged once they stand in different
-//!   fragments or below a field, accepts a text for an enum, an input field given twice, an unknown operation type, and a
-//!   nullable variable for a field of a `@oneOf` input, refuses `query($all: Boolean!) { __typename @include(if: $all) }`,
+//!   fragments or below a field, accepts a text for an enum, an input field given twice, and a nullable
+//!   variable for a field of a `@oneOf` input, refuses `query($all: Boolean!) { __typename @include(if: $all) }`,
 //!   and says some things several times.
 //! - *Variables* (section 6.1.2). async-graphql looks at them where they are used, while it executes: a wrong one nulls
-//!   what is around it. Here the request is refused first: [`variables`].
+//!   what is around it. Here the request is refused first: `spec/variables.rs`.
 //! - *`CollectFields`* (section 6.3.2). async-graphql resolves a field once for each place where it stands, and takes an
-//!   `if` that can't be read for false: [`collect`].
-//! - *Introspection that is off*. async-graphql answers null: [`collect`] refuses.
+//!   `if` that can't be read for false: `spec/collect.rs`.
+//! - *Introspection that is off*. async-graphql answers null: `spec/collect.rs` refuses.
 //!
-//! What apollo-compiler 2.0.0-beta.2 gets wrong in turn, cured in [`syntax`]: it takes an argument or input field without a
-//! colon (`first 5`) and drops it, takes a selection of nothing (`{ sources {} }`, which is of the specification of 2026),
+//! What apollo-compiler 2.0.0-beta.2 gets wrong in turn, cured in `spec/syntax.rs`: it takes an argument or input field
+//! without a colon (`first 5`) and drops it, takes a selection of nothing (`{ sources {} }`, which is of the specification of 2026),
 //! does not notice an input field given twice, and takes a variable whose default value is null for one that has one.
 //!
 //! Departures that stay:
@@ -31,6 +31,7 @@
 //! - The `locations` of an error in a field that stands in several places have the first of them.
 //! - Introspection tells null and no empty list for the interfaces of an interface, and has `Float`, which nothing here is
 //!   of. It is async-graphql's own.
+//! - A subscription's field may stand at the root once, not twice under one name.
 //! - A custom scalar that can't be read fails the field it was given to, by name, and not the request: dates are content.
 
 use std::{

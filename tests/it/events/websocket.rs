@@ -99,7 +99,7 @@ async fn what_is_refused_is_an_error_and_nothing_follows() {
         (json!({"query": ["{ __typename }"]}), "BAD_USER_INPUT"),
         (json!({"query": " "}), "BAD_USER_INPUT"),
         (json!({}), "BAD_USER_INPUT"),
-        (json!({"extensions": {"persistedQuery": {"version": 1}}}), "PERSISTED_QUERY_NOT_SUPPORTED"),
+        (json!({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0"}}}), "PERSISTED_QUERY_NOT_FOUND"),
     ];
     for (payload, expected) in table {
         socket.send(json!({"type": "subscribe", "id": "1", "payload": payload})).await;

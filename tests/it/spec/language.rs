@@ -210,7 +210,7 @@ async fn the_operation_is_the_one_that_is_named() {
     }
 }
 
-/// Each of these once brought a server of this kind down, or kept it busy for minutes.
+/// Each of these can bring a careless server down, or keep it busy for minutes.
 #[tokio::test]
 async fn no_document_is_too_much() {
     let app = app().await;
