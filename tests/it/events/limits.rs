@@ -142,6 +142,8 @@ async fn one_who_does_not_read_does_not_keep_the_gateway_from_ending() {
     }
     let ended = gateway.shut_down();
     assert_eq!(reader.closed().await.0, 1001);
+    assert_eq!(reader.read().await, Err(None));
+    assert!(!ended.is_finished(), "the other was not told");
     // It reads at last, and still hears why.
     let close = loop {
         if let Err(close) = slow.read().await {
