@@ -76,20 +76,28 @@
     return event;
   }
 
-  // Subscriptions, over server-sent events: unlike a WebSocket, they carry the headers of the editor.
-  async function* subscribe(params, headers) {
-    const stop = new AbortController();
+  function unfinished(error) {
+    const why = error ? ` (${error.message})` : '';
+    return problem(
+      `The gateway ended this subscription${why}, as it does when it shuts down. What happens from now on is not ` +
+        'told: run it again, and read anew what you show.',
+    );
+  }
+
+  async function* listen(params, headers, signal) {
+    let hasBegun = false;
     try {
-      const response = await send('graphql/stream', 'text/event-stream', params, headers, stop.signal);
+      const response = await send('graphql/stream', 'text/event-stream', params, headers, signal);
       if (!(response.headers.get('content-type') ?? '').startsWith('text/event-stream')) {
         yield await result(response);
         return;
       }
+      hasBegun = true;
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let buffer = '';
       for (;;) {
         const { value, done } = await reader.read();
-        if (done) return;
+        if (done) break;
         const blocks = (buffer + value).replaceAll('\r\n', '\n').split('\n\n');
         buffer = blocks.pop();
         for (const event of blocks.map(parseEvent)) {
@@ -97,30 +105,63 @@
           if (event.name === 'next') yield JSON.parse(event.data);
         }
       }
+      yield unfinished();
     } catch (error) {
-      yield noAnswer(error);
-    } finally {
-      stop.abort();
+      if (!signal.aborted) yield hasBegun ? unfinished(error) : noAnswer(error);
     }
   }
 
-  function isSubscription(params, document) {
-    return (document?.definitions ?? []).some(
-      (definition) =>
-        definition.operation === 'subscription' &&
-        (!params.operationName || definition.name?.value === params.operationName),
-    );
+  // Subscriptions, over server-sent events: unlike a WebSocket, they carry the headers of the editor.
+  function subscribe(params, headers) {
+    const stop = new AbortController();
+    const answers = listen(params, headers, stop.signal);
+    return {
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+      next: () => answers.next(),
+      // A generator that waits for an event can't be left: what it waits for has to end.
+      return() {
+        stop.abort();
+        return answers.return();
+      },
+    };
   }
 
-  async function fetcher(params, options) {
+  // What to send, and whether it is a subscription. Read from the query itself: for a moment after a change of tabs,
+  // what GraphiQL says beside it still belongs to the tab before.
+  function read(params) {
+    const { parse, getOperationAST, Kind } = window.GraphiQL.GraphQL;
+    let document;
+    try {
+      document = parse(params.query);
+    } catch {
+      return { params, isSubscription: false }; // The gateway says what is wrong.
+    }
+    const operations = document.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
+    const operationName = operations.length === 1 ? operations[0].name?.value : params.operationName;
+    const operation = getOperationAST(document, operationName);
+    return { params: { ...params, operationName }, isSubscription: operation?.operation === 'subscription' };
+  }
+
+  async function fetcher(asked, options) {
     const headers = options?.headers ?? {};
-    if (isSubscription(params, options?.documentAST)) return subscribe(params, headers);
+    const { params, isSubscription } = read(asked);
+    if (isSubscription) return subscribe(params, headers);
     try {
       const accept = 'application/graphql-response+json, application/json';
       return await result(await send('graphql', accept, params, headers));
     } catch (error) {
       return noAnswer(error);
     }
+  }
+
+  // GraphiQL names Ctrl-K as the key for it, but listens for that of a Mac alone.
+  function searchByKey(event) {
+    const search = document.querySelector('.graphiql-doc-explorer input');
+    if (!search || !event.ctrlKey || event.key !== 'k') return;
+    event.preventDefault();
+    search.focus();
   }
 
   // The browser's storage, without the headers that GraphiQL's history would keep there: they carry tokens.
@@ -153,6 +194,7 @@
     }
     const { React, ReactDOM, GraphiQL } = window;
     const tabs = JSON.parse(document.getElementById('tabs').textContent);
+    window.addEventListener('keydown', searchByKey);
     ReactDOM.createRoot(container).render(
       React.createElement(
         GraphiQL,

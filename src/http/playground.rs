@@ -50,12 +50,13 @@ const START_UP: &str = include_str!("../../playground/app.js");
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The queries that the page opens with, one a tab. They run against the gateway's own schema.
-pub const QUERIES: [&str; 6] = [
+pub const QUERIES: [&str; 7] = [
     include_str!("../../playground/queries/first-look.graphql"),
     include_str!("../../playground/queries/find.graphql"),
     include_str!("../../playground/queries/next-page.graphql"),
     include_str!("../../playground/queries/relations.graphql"),
     include_str!("../../playground/queries/write.graphql"),
+    include_str!("../../playground/queries/subscribe.graphql"),
     include_str!("../../playground/queries/sources.graphql"),
 ];
 

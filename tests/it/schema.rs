@@ -2,8 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+use futures::{StreamExt as _, future::join};
 use serde_json::{Value, json};
 use subject_gateway::{http::playground, schema};
+use tower::ServiceExt as _;
 
 use crate::util::TestApp;
 
@@ -115,7 +121,8 @@ fn the_printed_schema_is_one() {
 #[tokio::test]
 async fn the_queries_that_we_show_run() {
     let app = TestApp::new().await;
-    for query in playground::QUERIES.into_iter().chain([FIRST_QUERY]) {
+    let examples = playground::QUERIES.into_iter().filter(|query| *query != subscription());
+    for query in examples.chain([FIRST_QUERY]) {
         let answer = app.query(query).await;
         let data = answer.data().as_object().unwrap();
         for (name, value) in data {
@@ -125,6 +132,36 @@ async fn the_queries_that_we_show_run() {
             assert!(list.as_array().is_some_and(|list| !list.is_empty()), "{name} in {query}");
         }
     }
+}
+
+/// The example that `/graphql` does not run.
+fn subscription() -> &'static str {
+    let is_subscription = |query: &&str| query.lines().any(|line| line.starts_with("subscription "));
+    playground::QUERIES.into_iter().find(is_subscription).unwrap()
+}
+
+#[tokio::test]
+async fn the_subscription_that_we_show_tells_of_a_write() {
+    let app = TestApp::new().await;
+    let animal = app.query("{ subjects(first: 1, filter: {sources: [BRAINSTEM]}) { nodes { id name } } }").await;
+    let animal = &animal.data()["subjects"]["nodes"][0];
+    let request = Request::post("/graphql/stream")
+        .header(header::HOST, "localhost")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(json!({"query": subscription()}).to_string()))
+        .unwrap();
+    let mut events = app.app.router().oneshot(request).await.unwrap().into_body().into_data_stream();
+    let update = "mutation($id: ID!) { \
+        subjectUpdate(id: $id, input: {brainStem: {description: \"x\"}}) { userErrors { code } } }";
+    // In this order: the subscription begins when its first event is asked for.
+    let (event, written) = join(events.next(), app.query_with(update, json!({"id": animal["id"]}))).await;
+    assert_eq!(written.data()["subjectUpdate"]["userErrors"], json!([]));
+    let event = String::from_utf8(event.unwrap().unwrap().to_vec()).unwrap();
+    let told: Value = serde_json::from_str(event.lines().find_map(|line| line.strip_prefix("data:")).unwrap()).unwrap();
+    let change = &told["data"]["subjectChanged"];
+    assert_eq!(change["kind"], "UPDATED");
+    assert_eq!(change["id"], animal["id"]);
+    assert_eq!(change["subject"], json!({"source": "BRAINSTEM", "name": animal["name"]}));
 }
 
 /// Every object within that has an id, by its type.
