@@ -92,7 +92,7 @@ impl Service {
         self: &Arc<Self>,
         request: async_graphql::Request,
         no_mutations: bool,
-        ending: Ending,
+        mut ending: Ending,
         operation_name: &OperationName,
     ) -> Response {
         let Some(place) = self.connections.enter() else {
@@ -104,7 +104,6 @@ impl Service {
         let steps = streaming::run(self.schema.clone(), self.caller(), request, no_mutations);
         let events = steps.map(|step| next(&answer(&step))).chain(stream::once(future::ready(COMPLETE.to_owned())));
         // Without a last event where the gateway ends: the client is to come back.
-        let mut ending = ending;
         let events = events.take_until(async move { ending.begun().await }).inspect(move |_| {
             let _held = &place;
         });

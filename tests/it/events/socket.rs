@@ -138,6 +138,17 @@ impl Gateway {
         Events::new(self.send("POST /graphql/stream", &headers, &body).await)
     }
 
+    /// Streams of events from the address for JSON, by POST and by GET, for one who accepts nothing else.
+    pub(super) async fn streams_from_graphql(&self, query: &str) -> [Events; 2] {
+        let body = json!({"query": query}).to_string();
+        let length = body.len().to_string();
+        let accept = ("accept", "text/event-stream");
+        let headers = [("content-type", "application/json"), accept, ("content-length", &length)];
+        let posted = Events::new(self.send("POST /graphql", &headers, &body).await);
+        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
+        [posted, Events::new(self.send(&format!("GET /graphql?{query}"), &[accept], "").await)]
+    }
+
     /// A stream of events, as soon as there is a place for it.
     pub(super) async fn stream_when_free(&self, query: &str) -> Events {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();

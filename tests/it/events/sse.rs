@@ -46,6 +46,18 @@ async fn a_subscription_is_a_stream_of_next_events() {
     }
 }
 
+/// As routers ask that were told of no other address.
+#[tokio::test]
+async fn the_address_for_json_streams_to_those_who_accept_nothing_else() {
+    let gateway = Gateway::new().await;
+    let id = animal(&gateway.app, 0);
+    let mut streams = gateway.streams_from_graphql(BRIEF).await;
+    gateway.purge(json!({"ids": [&id]})).await;
+    for stream in &mut streams {
+        assert_eq!(change(&stream.event().await), &brief("UPDATED", &id));
+    }
+}
+
 #[tokio::test]
 async fn one_answer_is_followed_by_the_end() {
     let gateway = Gateway::new().await;
