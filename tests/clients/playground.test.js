@@ -102,18 +102,16 @@ describe('with both sources', () => {
     await page.getByRole('button', { name: 'Variables' }).click();
     await playground.type(playground.tool, '{"first": 2');
     await playground.type(playground.query, 'query Some($first: Int) { subjects(first: $first) { nodes { id name');
-    // GraphiQL's history misses what is answered before the page shows that it is on its way.
-    const whenShown = (route) => playground.stopButton.waitFor().then(() => route.continue());
-    await page.route(gateway.graphql, whenShown, { times: 1 });
+    const remembers = (key) =>
+      page.waitForFunction((key) => localStorage.getItem(key)?.includes('{ id name}}}'), key);
+    // GraphiQL stores what was typed a moment later, the headers before the query; its history takes it from there.
+    await remembers('graphiql:query');
+    await remembers('graphiql:tabState');
     const { request, data } = await playground.run();
     assert.equal(data.subjects.nodes.length, 2);
     assert.equal(await request.headerValue('x-asked-by'), 'a token');
-
+    await remembers('graphiql:queries');
     const remembered = () => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]);
-    // GraphiQL stores what was typed a moment later, the headers before the query.
-    for (const key of ['graphiql:query', 'graphiql:tabState', 'graphiql:queries']) {
-      await page.waitForFunction((key) => localStorage.getItem(key)?.includes('{ id name}}}'), key);
-    }
     assert.doesNotMatch(await page.evaluate(remembered), /a token|X-Asked-By/i);
     await playground.open();
     await playground.goTo('Some');
@@ -155,9 +153,10 @@ describe('with both sources', () => {
       const { data, errors } = await playground.run();
       assert.equal(data, undefined);
       assert.deepEqual(
-        errors.map(({ message, extensions }) => [message, extensions.code]),
-        [['Unknown field "nonsense" on type "Subject".', 'GRAPHQL_VALIDATION_FAILED']],
+        errors.map(({ extensions }) => extensions.code),
+        ['GRAPHQL_VALIDATION_FAILED'],
       );
+      assert.match(errors[0].message, /nonsense/);
     },
     BAD_STATUS,
   );
