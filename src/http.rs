@@ -7,6 +7,7 @@ mod connections;
 mod graphql;
 mod health;
 mod host;
+mod json;
 mod layers;
 mod persisted;
 pub mod playground;

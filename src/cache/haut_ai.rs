@@ -361,6 +361,11 @@ impl Shared {
         self.stores.pages.answer(&steady(credential, "biological_sexes"), fetch).get().await
     }
 
+    /// Forgets what subjects taught: a dictionary may have changed.
+    pub(super) fn forget_taught(&self) {
+        self.taught().clear();
+    }
+
     fn taught(&self) -> MutexGuard<'_, Sexes> {
         // Nothing can panic while it is held.
         self.taught.lock().unwrap_or_else(PoisonError::into_inner)

@@ -46,6 +46,9 @@ impl Sources {
     fn forget(&self, source: Source, subjects: Subjects) -> Vec<RecordKey> {
         let touched = Touched::purge(source, subjects);
         self.stores.records.advance(&touched, true);
+        if let (Source::HautAi, Some(haut_ai)) = (source, &self.haut_ai) {
+            haut_ai.0.forget_taught();
+        }
         self.stores.sweep(&touched)
     }
 

@@ -13,6 +13,7 @@ use url::form_urlencoded;
 
 use super::{
     answer::{Refusal, code},
+    json,
     persisted::{DocumentId, Documents},
 };
 
@@ -21,6 +22,9 @@ const PARAMETERS: [&str; 7] = ["query", "variables", "operationName", "extension
 
 /// Where a client may name a document instead of sending it: as the specification has it, and as Relay's examples do.
 const DOCUMENT_IDS: [&str; 3] = ["documentId", "doc_id", "id"];
+
+/// For one who uses it.
+const RESERVED: &str = "The JSON has a key that is reserved for the parser.";
 
 /// The fields of a request as they were sent.
 pub(super) type Fields = Map<String, Value>;
@@ -57,6 +61,9 @@ fn is_json(content_type: &str) -> bool {
 
 /// The request or the requests in a POST's body.
 pub(super) fn from_body(body: &[u8]) -> Result<Body, Refusal> {
+    if json::nests_texts(body) {
+        return Err(Refusal::bad_input(RESERVED));
+    }
     let value = serde_json::from_slice(body).map_err(|error| {
         // The place alone: the parser's words may quote the body.
         Refusal::bad_input(format!("The body is not JSON (line {}, column {}).", error.line(), error.column()))
@@ -81,6 +88,9 @@ pub(super) fn from_query_string(query: &str) -> Result<Fields, Refusal> {
         let value = match name.as_str() {
             // An empty parameter counts as absent, as forms and link builders send it.
             _ if text.is_empty() => continue,
+            "variables" | "extensions" if json::nests_texts(text.as_bytes()) => {
+                return Err(Refusal::bad_input(RESERVED));
+            }
             "variables" | "extensions" => serde_json::from_str(&text)
                 .map_err(|_| Refusal::bad_input(format!("The parameter `{name}` is not JSON.")))?,
             _ => Value::String(text),

@@ -47,7 +47,7 @@ pub(super) async fn upgrade(
         Err(rejection) => return not_a_websocket(&rejection).answer(Format::Json),
     };
     let largest = service.body_bytes.saturating_add(FRAME_MARGIN);
-    let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(largest);
+    let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(largest).max_frame_size(largest);
     let ending = Ending::of(&request);
     // A browser tells its page nothing of a handshake that was refused, so that both are refused after it.
     if !is_welcome(&service, request.headers()) {

@@ -61,6 +61,8 @@ mod variables;
 
 /// Levels of nesting, of selections and of values, that are parsed. async-graphql executes fewer.
 const MAX_NESTING: usize = 128;
+/// Operations of a document times its selections.
+const MAX_WALKED: usize = 100_000;
 /// Bytes of all documents that are kept, as text. What is made of a text takes some twenty times as much.
 const MAX_KEPT: u64 = 1024 * 1024;
 /// Bytes of the longest document that is kept.
@@ -140,7 +142,40 @@ fn parse(query: &str) -> Result<ast::Document, Vec<ServerError>> {
     let parsed = Parser::new().recursion_limit(MAX_NESTING).parse_ast(query, "request");
     let document = parsed.map_err(|wrong| errors::of_syntax(&wrong.errors))?;
     syntax::check(query)?;
+    check_operations(&document)?;
     Ok(document)
+}
+
+/// The validation walks through the fragments anew for every operation.
+fn check_operations(document: &ast::Document) -> Result<(), Vec<ServerError>> {
+    let (mut operations, mut parts) = (0_usize, 0_usize);
+    for definition in &document.definitions {
+        parts += match definition {
+            ast::Definition::OperationDefinition(operation) => {
+                operations += 1;
+                selections(&operation.selection_set) + operation.variables.len()
+            }
+            ast::Definition::FragmentDefinition(fragment) => selections(&fragment.selection_set),
+            _ => 0,
+        };
+    }
+    if operations > 1 && operations.saturating_mul(parts) > MAX_WALKED {
+        let message = format!(
+            "The document has {operations} operations and {parts} selections: expected at most {MAX_WALKED} as their product."
+        );
+        return Err(vec![refusal(code::QUERY_TOO_COMPLEX, message, None)]);
+    }
+    Ok(())
+}
+
+/// How many there are, at all levels; the parser bounds those.
+fn selections(set: &[ast::Selection]) -> usize {
+    let within = |selection: &ast::Selection| match selection {
+        ast::Selection::Field(field) => selections(field.selection_set.as_deref().unwrap_or_default()),
+        ast::Selection::InlineFragment(fragment) => selections(&fragment.selection_set),
+        ast::Selection::FragmentSpread(_) => 0,
+    };
+    set.iter().map(|selection| 1 + within(selection)).sum()
 }
 
 /// The operation that is to run.

@@ -1,5 +1,6 @@
 //! The HTTP layer in process: what is a request, and how it is answered.
 
+mod abuse;
 mod access;
 mod batch;
 mod keeping;

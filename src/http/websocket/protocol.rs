@@ -6,6 +6,8 @@ use std::{borrow::Cow, collections::HashMap, fmt};
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
+use crate::http::json::nests_texts;
+
 /// Marks an answer that is a refusal, in its `extensions`: async-graphql knows no such messages.
 pub(super) const REFUSED: &str = "subject-gateway/refused";
 
@@ -143,7 +145,8 @@ impl Protocol {
 
     /// Takes a client's message.
     pub(super) fn receive(&mut self, text: &str) -> Result<Received, Close> {
-        let Ok(message) = serde_json::from_str(text) else {
+        let parsed = if nests_texts(text.as_bytes()) { None } else { serde_json::from_str(text).ok() };
+        let Some(message) = parsed else {
             return Err(Close::bad_request("Expected a message of the protocol graphql-transport-ws"));
         };
         match message {

@@ -25,6 +25,9 @@ use crate::schema::code;
 /// What a request may hold once its fragments are written out: fields, fragments, and values of arguments.
 const MAX_PARTS: usize = 20_000;
 
+/// Values within variables, counted wherever a variable is used: each use is a copy.
+const MAX_VALUES: usize = 200_000;
+
 type Result<T> = std::result::Result<T, ServerError>;
 
 /// A field of the answer.
@@ -54,6 +57,10 @@ struct Collector<'a> {
     positions: &'a Positions,
     /// Of [`MAX_PARTS`].
     left: usize,
+    /// Of [`MAX_VALUES`].
+    values_left: usize,
+    /// Of the variables that were used so far.
+    sizes: HashMap<&'a Name, usize>,
 }
 
 impl Specification {
@@ -65,7 +72,15 @@ impl Specification {
         variables: &Variables,
         positions: &Positions,
     ) -> std::result::Result<executed::ExecutableDocument, Vec<ServerError>> {
-        let mut collector = Collector { specification: self, document, variables, positions, left: MAX_PARTS };
+        let mut collector = Collector {
+            specification: self,
+            document,
+            variables,
+            positions,
+            left: MAX_PARTS,
+            values_left: MAX_VALUES,
+            sizes: HashMap::new(),
+        };
         let selected = collector.root(operation).map_err(|error| vec![error])?;
         let names = operation.variables.iter().map(|variable| (&variable.name, variable.ty.to_string()));
         let operation = executed::OperationDefinition {
@@ -260,10 +275,11 @@ impl<'a> Collector<'a> {
 
     fn argument(
         &mut self,
-        value: &Value,
+        value: &'a Value,
         definition: Option<&apollo_compiler::Node<InputValueDefinition>>,
         at: Pos,
     ) -> Result<InputValue> {
+        self.count_variables(value)?;
         if let Some(definition) = definition {
             self.check_nulls(value, &definition.ty, &definition.name, at)?;
         }
@@ -271,6 +287,27 @@ impl<'a> Collector<'a> {
             let message = "A number in the document is larger than any that can be held.";
             refusal(code::BAD_USER_INPUT, message, Some(at))
         })
+    }
+
+    /// Counts what the variables in a value hold.
+    fn count_variables(&mut self, value: &'a Value) -> Result<()> {
+        match value {
+            Value::Variable(name) => {
+                let variables = self.variables;
+                let size = *self.sizes.entry(name).or_insert_with(|| variables.get(name.as_str()).map_or(0, size));
+                self.values_left = self.values_left.checked_sub(size).ok_or_else(|| {
+                    let message = format!(
+                        "The request's variables hold too much: expected at most {MAX_VALUES} values, each counted wherever \
+                         its variable is used."
+                    );
+                    refusal(code::QUERY_TOO_COMPLEX, message, None)
+                })?;
+                Ok(())
+            }
+            Value::List(items) => items.iter().try_for_each(|item| self.count_variables(item)),
+            Value::Object(fields) => fields.iter().try_for_each(|(_, value)| self.count_variables(value)),
+            _ => Ok(()),
+        }
     }
 
     /// A variable that may be null stands where null may not, since it or its place has a default value; and is null.
@@ -320,6 +357,16 @@ impl<'a> Collector<'a> {
             refusal(code::QUERY_TOO_COMPLEX, message, None)
         })?;
         Ok(())
+    }
+}
+
+/// How many values a value holds; long texts count for more. JSON's parser bounds the nesting.
+fn size(value: &ConstValue) -> usize {
+    1 + match value {
+        ConstValue::List(items) => items.iter().map(size).sum(),
+        ConstValue::Object(fields) => fields.values().map(size).sum(),
+        ConstValue::String(text) => text.len() / 100,
+        _ => 0,
     }
 }
 
