@@ -204,3 +204,27 @@ async fn a_read_under_way_is_neither_kept_nor_joined() {
         assert_eq!(app.brainstem().log().len(), 4);
     }
 }
+
+/// Subjects carry their entry of the dictionary, which is remembered without asking for the dictionary.
+#[tokio::test]
+async fn what_subjects_taught_is_forgotten_too() {
+    let gateway = Gateway::new().await;
+    let app = &gateway.app;
+    let query = "{ subjects(first: 20, filter: {sources: [HAUT_AI]}) { nodes { biologicalSex { id } } } }";
+    let answer = app.query(query).await;
+    let nodes = &answer.data()["subjects"]["nodes"];
+    let id = nodes.as_array().unwrap().iter().find_map(|node| node["biologicalSex"]["id"].as_str()).unwrap().to_owned();
+    let name = async || {
+        let query = "query($id: ID!) { node(id: $id) { ... on BiologicalSex { name } } }";
+        app.query_with(query, json!({"id": id})).await.data()["node"]["name"].as_str().unwrap().to_owned()
+    };
+    let before = name().await;
+    for entry in app.haut_ai().records("biological_sexes") {
+        app.haut_ai().change("biological_sexes", entry["id"].as_str().unwrap(), |entry| {
+            entry["name"] = json!(format!("{} (renamed)", entry["name"].as_str().unwrap()));
+        });
+    }
+    assert_eq!(name().await, before, "it is still kept");
+    gateway.purge(json!({"source": "HAUT_AI"})).await;
+    assert_eq!(name().await, format!("{before} (renamed)"));
+}
