@@ -10,7 +10,7 @@ use async_graphql::{ComplexObject, Context, Enum, ID, SimpleObject, Subscription
 use futures::stream::{self, Stream};
 
 use super::{
-    context::id_of,
+    context::{global_id, id_of},
     error::{Error, Result},
     scalars::DateTime,
     subject::{Subject, SubjectSource},
@@ -56,7 +56,7 @@ pub(super) type Found = Option<Result<Arc<domain::Subject>>>;
 
 impl SubjectChange {
     pub(super) fn new(kind: Kind, id: SubjectId, subject: Found, event: &Event) -> Self {
-        Self { kind, id: super::context::global_id(NodeId::Subject(id)), at: DateTime::Instant(event.at), subject }
+        Self { kind, id: global_id(id), at: DateTime::Instant(event.at), subject }
     }
 }
 
