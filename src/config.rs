@@ -203,14 +203,34 @@ pub enum Generation {
 /// What is kept from the upstreams' answers.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    /// `CACHE_MAX_BYTES`, default 134,217,728 (128 MiB): records and list pages together.
+    /// `CACHE_MAX_BYTES`, default 134,217,728 (128 MiB): half of it for records, a quarter each for stretches of lists and
+    /// for whole answers.
     pub max_bytes: u64,
-    /// `CACHE_FRESH_MS`, default 10,000: how long a record or a page is served without asking again; 0 turns the cache off.
-    pub fresh: Duration,
+    /// `CACHE_FRESH_MS` (10,000; 0 turns the cache off), `CACHE_STALE_MS` (30,000), `CACHE_STALE_IF_ERROR_MS` (600,000):
+    /// subjects and what changes along with them, one by one.
+    pub records: Lifetime,
+    /// `CACHE_LISTS_FRESH_MS` (10,000), `CACHE_LISTS_STALE_MS` (30,000), `CACHE_LISTS_STALE_IF_ERROR_MS` (600,000): lists
+    /// of them.
+    pub lists: Lifetime,
+    /// `CACHE_REFERENCE_FRESH_MS` (300,000), `CACHE_REFERENCE_STALE_MS` (3,600,000),
+    /// `CACHE_REFERENCE_STALE_IF_ERROR_MS` (86,400,000): what changes rarely: strains, species, suppliers, licences, brain
+    /// regions, datasets, the dictionary of sexes.
+    pub reference: Lifetime,
     /// `CACHE_ABSENT_MS`, default 2,000: how long "not there" is served without asking again.
     pub absent: Duration,
     /// `CACHE_PERSISTED_BYTES`, default 8,388,608 (8 MiB): the queries that clients registered.
     pub persisted_bytes: u64,
+}
+
+/// For how long what an upstream answered is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// It is served without asking again.
+    pub fresh: Duration,
+    /// After that, it is served for so long, while it is read anew beside that.
+    pub stale: Duration,
+    /// From the end of `fresh` on, for so long it stands in where the upstream is out of order.
+    pub stale_if_error: Duration,
 }
 
 /// Bounds on what one caller can ask for.

@@ -9,6 +9,7 @@ mod health;
 mod host;
 mod json;
 mod layers;
+mod metrics;
 mod persisted;
 pub mod playground;
 mod purge;
@@ -17,6 +18,7 @@ mod revalidation;
 pub mod server;
 mod stream;
 mod websocket;
+mod written;
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,6 +40,8 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
+use prometheus_client::registry::Registry;
+
 pub use self::health::Readiness;
 use self::{
     accept::Format,
@@ -45,10 +49,11 @@ use self::{
     connections::Connections,
     persisted::Documents,
     revalidation::{revalidated, version_of},
+    written::{RequestKey, Written},
 };
 use crate::{
-    cache::Sources,
-    config::{Auth, Config, CorsOrigins},
+    cache::{Sources, answers::Answers},
+    config::{Auth, Config, CorsOrigins, Portal},
     schema::{self, GatewaySchema, Scope, streaming::Caller},
 };
 
@@ -73,6 +78,12 @@ pub(crate) struct Service {
     /// Requests in one body; 0: batching is off.
     batch: usize,
     documents: Documents,
+    /// Whole answers, as they were sent.
+    answers: Arc<Answers<RequestKey, Written>>,
+    metrics: Registry,
+    /// Whether anybody may read what the sources show to everybody: there are no callers to be told apart, and BrainSTEM is
+    /// read through its public portal.
+    is_open: bool,
     playground: bool,
     /// The SDL; `None` when introspection is off.
     sdl: Option<String>,
@@ -91,6 +102,10 @@ impl Service {
         Ok(Self {
             documents: Documents::new(config, schema::specification(&schema))?,
             schema,
+            answers: sources.answers(),
+            metrics: metrics::registry(&sources),
+            is_open: gateway.auth == Auth::None
+                && config.brainstem.as_ref().is_some_and(|brainstem| brainstem.portal == Portal::Public),
             sources,
             connections: Connections::new(config.limits.connections),
             max_operations: config.limits.subscriptions,
@@ -117,6 +132,13 @@ impl Service {
     fn caller(&self) -> Caller {
         Caller { sources: Arc::clone(&self.sources), granted: self.granted, time: self.deadline }
     }
+
+    /// What somebody is told who may not look after the gateway.
+    fn refuse_unless_admin(&self) -> Option<Refusal> {
+        let message = || format!("This needs the scope `{}`, which is not granted here.", Scope::Admin.name());
+        let is_admin = self.granted.contains(&Scope::Admin);
+        (!is_admin).then(|| Refusal::new(StatusCode::FORBIDDEN, code::FORBIDDEN, message()))
+    }
 }
 
 /// Everything that is served.
@@ -133,6 +155,7 @@ fn routes(service: &Arc<Service>) -> Router {
         .route("/graphql/stream", get(stream::get).post(stream::post).layer(vary))
         .route("/graphql/ws", get(websocket::upgrade))
         .route("/admin/purge", post(purge::post))
+        .route("/metrics", get(metrics::get))
         .layer(DefaultBodyLimit::max(service.body_bytes))
         .with_state(Arc::clone(service))
         .merge(health::routes(service.readiness.clone()));

@@ -23,19 +23,19 @@ use self::{
     side::{Access, Side},
 };
 use crate::{
-    cache::{CachedBrainStem, CachedHautAi, Sources, haut_ai::SubjectList},
+    cache::{CachedBrainStem, CachedHautAi, Sources, Viewer, haut_ai::SubjectList},
     domain::{
         DatasetId, Source, Subject, SubjectFilter, SubjectOrder,
         cursor::{Border, SubjectPosition},
     },
-    loaders::{Credentials, Deadline, LoadError},
-    sources::{CredentialId, SourceError},
+    loaders::{Deadline, LoadError, Viewers},
+    sources::SourceError,
 };
 
 /// A walk over the subjects that pass a filter.
 pub struct Walk<'a> {
     pub sources: &'a Sources,
-    pub credentials: Credentials,
+    pub viewers: &'a Viewers,
     pub deadline: Deadline,
     pub filter: SubjectFilter,
     pub order: Option<SubjectOrder>,
@@ -67,8 +67,8 @@ impl<'a> Walk<'a> {
     pub async fn page(&self, direction: Direction, position: SubjectPosition, count: u64) -> Walked {
         let budget = AtomicU64::new(self.sources.max_scan);
         let side = |source, access, from| Side::new(source, access, self, (direction, from), &budget);
-        let people = self.haut_ai().map(|(source, credential)| Access::People(source, credential));
-        let animals = self.brainstem().map(|(source, credential)| Access::Animals(source, credential));
+        let people = self.haut_ai().map(|(source, viewer)| Access::People(source, viewer));
+        let animals = self.brainstem().map(|(source, viewer)| Access::Animals(source, viewer));
         let mut people = side(Source::HautAi, people, &position.haut_ai);
         let mut animals = side(Source::BrainStem, animals, &position.brainstem);
         let mut page = Page::default();
@@ -158,31 +158,31 @@ impl<'a> Walk<'a> {
     /// How many subjects of each source pass, side by side.
     pub async fn counts(&self) -> Vec<(Source, Count)> {
         let people = async {
-            let (source, credential) = self.haut_ai()?;
-            Some((Source::HautAi, self.count_people(source, credential).await))
+            let (source, viewer) = self.haut_ai()?;
+            Some((Source::HautAi, self.count_people(source, viewer).await))
         };
         let animals = async {
-            let (source, credential) = self.brainstem()?;
+            let (source, viewer) = self.brainstem()?;
             let (query, rest) = source.source().push_down(&self.filter);
             if rest != SubjectFilter::default() {
                 return Some((Source::BrainStem, Ok(None)));
             }
-            let total = source.total::<Subject>(credential, &query);
+            let total = source.total::<Subject>(viewer, &query);
             Some((Source::BrainStem, self.deadline.bound(Source::BrainStem, total).await))
         };
         let (people, animals) = join(people, animals).await;
         people.into_iter().chain(animals).collect()
     }
 
-    async fn count_people(&self, source: &CachedHautAi, credential: CredentialId) -> Count {
+    async fn count_people(&self, source: &CachedHautAi, viewer: &Viewer) -> Count {
         let (search, rest) = source.source().push_down(&self.filter);
         if rest != SubjectFilter::default() {
             return Ok(None);
         }
-        let datasets = self.datasets(source, credential, self.deadline).await?;
+        let datasets = self.datasets(source, viewer, self.deadline).await?;
         let totals = join_all(datasets.into_iter().map(|dataset| {
             let list = SubjectList { dataset, search: search.as_deref() };
-            source.total(credential, list)
+            source.total(viewer, list)
         }));
         let sum = async {
             let mut sum = Some(0u64);
@@ -199,26 +199,26 @@ impl<'a> Walk<'a> {
         self.deadline.bound(Source::HautAi, sum).await
     }
 
-    fn haut_ai(&self) -> Option<(&'a CachedHautAi, CredentialId)> {
+    fn haut_ai(&self) -> Option<(&'a CachedHautAi, &'a Viewer)> {
         let concerned = self.filter.concerns(Source::HautAi);
-        self.sources.haut_ai.as_ref().zip(self.credentials.haut_ai).filter(|_| concerned)
+        self.sources.haut_ai.as_ref().zip(self.viewers.haut_ai.as_ref()).filter(|_| concerned)
     }
 
-    fn brainstem(&self) -> Option<(&'a CachedBrainStem, CredentialId)> {
+    fn brainstem(&self) -> Option<(&'a CachedBrainStem, &'a Viewer)> {
         let concerned = self.filter.concerns(Source::BrainStem);
-        self.sources.brainstem.as_ref().zip(self.credentials.brainstem).filter(|_| concerned)
+        self.sources.brainstem.as_ref().zip(self.viewers.brainstem.as_ref()).filter(|_| concerned)
     }
 
     /// The datasets to read. One that lies outside of what the gateway serves reaches no upstream.
     async fn datasets(
         &self,
         source: &CachedHautAi,
-        credential: CredentialId,
+        viewer: &Viewer,
         deadline: Deadline,
     ) -> Result<Vec<DatasetId>, LoadError> {
         let datasets = async {
             let Some(wanted) = &self.filter.datasets else {
-                return source.dataset_ids(credential).await;
+                return source.dataset_ids(viewer).await;
             };
             let mut covered = Vec::new();
             for dataset in wanted {
@@ -229,7 +229,7 @@ impl<'a> Walk<'a> {
             if covered.is_empty() {
                 return Ok(covered);
             }
-            let mut all = source.dataset_ids(credential).await?;
+            let mut all = source.dataset_ids(viewer).await?;
             all.retain(|dataset| covered.contains(dataset));
             Ok(all)
         };

@@ -11,7 +11,7 @@ use dataloader::{BatchFn, non_cached::Loader};
 use futures::future::try_join_all;
 
 use crate::{
-    cache::{Answer, RecordKey, Sources},
+    cache::{Answer, Provenance, RecordKey, Sources, Viewer},
     domain::{
         BiologicalSex, BrainRegion, Breeding, Cohort, HautAiSubjectId, Id, License, Procedure, Project, Source,
         Species, StateChange, Strain, Subject, SubjectId, SubjectLog, Supplier,
@@ -19,8 +19,8 @@ use crate::{
     sources::{CredentialId, SourceError, brainstem::Model},
 };
 
-/// Whose eyes a request reads with: one credential a configured source.
-#[derive(Clone, Copy, Debug)]
+/// Whose eyes a caller reads with: one credential a configured source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Credentials {
     pub haut_ai: Option<CredentialId>,
     pub brainstem: Option<CredentialId>,
@@ -38,6 +38,20 @@ impl Credentials {
             Source::HautAi => self.haut_ai,
             Source::BrainStem => self.brainstem,
         }
+    }
+}
+
+/// One request's readers of the configured sources, which share its provenance.
+#[derive(Clone, Debug)]
+pub struct Viewers {
+    pub haut_ai: Option<Viewer>,
+    pub brainstem: Option<Viewer>,
+}
+
+impl Viewers {
+    pub fn new(credentials: Credentials, provenance: &Arc<Provenance>) -> Self {
+        let viewer = |credential: Option<CredentialId>| Some(Viewer::new(credential?, provenance));
+        Self { haut_ai: viewer(credentials.haut_ai), brainstem: viewer(credentials.brainstem) }
     }
 }
 
@@ -110,8 +124,8 @@ pub struct Loaders {
 pub type ById<T> = Relation<Id<T>, T, BeginBatches>;
 
 impl Loaders {
-    pub fn new(sources: &Arc<Sources>, credentials: Credentials, deadline: Deadline) -> Self {
-        let begin = || BeginBatches { sources: Arc::clone(sources), credentials };
+    pub fn new(sources: &Arc<Sources>, viewers: &Viewers, deadline: Deadline) -> Self {
+        let begin = || BeginBatches { sources: Arc::clone(sources), viewers: viewers.clone() };
         let (animals, people) = (Source::BrainStem, Source::HautAi);
         Self {
             subjects: Relation::new(BeginSubjects(begin()), animals, deadline),
@@ -184,21 +198,22 @@ where
 #[derive(Clone)]
 pub struct BeginBatches {
     sources: Arc<Sources>,
-    credentials: Credentials,
+    viewers: Viewers,
 }
 
 impl BeginBatches {
-    fn records<T: Model>(&self, ids: &[Id<T>]) -> HashMap<Id<T>, Answer<RecordKey, T>> {
-        match (&self.sources.brainstem, self.credentials.brainstem) {
-            (Some(source), Some(credential)) => source.records(credential, ids),
-            _ => HashMap::new(),
+    /// In the order of the ids. What is of a source that is not configured is not there.
+    fn records<T: Model>(&self, ids: &[Id<T>]) -> Vec<Answer<RecordKey, T>> {
+        match (&self.sources.brainstem, &self.viewers.brainstem) {
+            (Some(source), Some(viewer)) => source.records(viewer, ids),
+            _ => not_there(ids),
         }
     }
 }
 
 impl<T: Model> BatchFn<Id<T>, Answer<RecordKey, T>> for BeginBatches {
     async fn load(&mut self, ids: &[Id<T>]) -> HashMap<Id<T>, Answer<RecordKey, T>> {
-        answering_all(ids, self.records(ids))
+        ids.iter().copied().zip(self.records(ids)).collect()
     }
 }
 
@@ -215,14 +230,13 @@ impl BatchFn<SubjectId, Answer<RecordKey, Subject>> for BeginSubjects {
                 SubjectId::HautAi(id) => people.push(*id),
             }
         }
-        let mut answers = HashMap::with_capacity(ids.len());
-        let animals = self.0.records(&animals).into_iter();
-        answers.extend(animals.map(|(id, answer)| (SubjectId::BrainStem(id), answer)));
-        if let (Some(source), Some(credential)) = (&self.0.sources.haut_ai, self.0.credentials.haut_ai) {
-            let people = source.subjects(credential, &people).into_iter();
-            answers.extend(people.map(|(id, answer)| (SubjectId::HautAi(id), answer)));
-        }
-        answering_all(ids, answers)
+        let found_people = match (&self.0.sources.haut_ai, &self.0.viewers.haut_ai) {
+            (Some(source), Some(viewer)) => source.subjects(viewer, &people),
+            _ => not_there(&people),
+        };
+        let found_animals = self.0.records(&animals);
+        let people = people.into_iter().map(SubjectId::HautAi).zip(found_people);
+        animals.into_iter().map(SubjectId::BrainStem).zip(found_animals).chain(people).collect()
     }
 }
 
@@ -234,23 +248,17 @@ impl BatchFn<Id<BiologicalSex>, Answer<RecordKey, BiologicalSex>> for BeginSexes
         &mut self,
         ids: &[Id<BiologicalSex>],
     ) -> HashMap<Id<BiologicalSex>, Answer<RecordKey, BiologicalSex>> {
-        let answers = match (&self.0.sources.haut_ai, self.0.credentials.haut_ai) {
-            (Some(source), Some(credential)) => source.biological_sexes(credential, ids),
-            _ => HashMap::new(),
+        let answers = match (&self.0.sources.haut_ai, &self.0.viewers.haut_ai) {
+            (Some(source), Some(viewer)) => source.biological_sexes(viewer, ids),
+            _ => not_there(ids),
         };
-        answering_all(ids, answers)
+        ids.iter().copied().zip(answers).collect()
     }
 }
 
-/// The loader must get an answer for every key; one whose source is not configured is not there.
-fn answering_all<K: Eq + Hash + Copy, V>(
-    keys: &[K],
-    mut answers: HashMap<K, Answer<RecordKey, V>>,
-) -> HashMap<K, Answer<RecordKey, V>> {
-    for key in keys {
-        answers.entry(*key).or_insert(Answer::Ready(Ok(None)));
-    }
-    answers
+/// The loader must get an answer for every key.
+fn not_there<I, V>(ids: &[I]) -> Vec<Answer<RecordKey, V>> {
+    ids.iter().map(|_| Answer::Ready(Ok(None))).collect()
 }
 
 #[cfg(test)]

@@ -71,6 +71,21 @@ pub enum Fault {
     Invalid(&'static str),
 }
 
+impl Fault {
+    /// Whether the source is out of order, rather than that it refused: what it said before may stand in for its answer.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Timeout
+            | Self::Unreachable(_)
+            | Self::Unready { .. }
+            | Self::RateLimited { .. }
+            | Self::Invalid(_) => true,
+            Self::Status(status) => *status >= 500,
+            Self::Refused { .. } | Self::Conflict => false,
+        }
+    }
+}
+
 /// Whose eyes a record was read with: a digest of the upstream credential. Part of every cache, flight and batch key, so
 /// that what one credential was shown is never shown to another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,11 +1,11 @@
 //! BrainSTEM's records and pages, kept.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use futures::FutureExt as _;
 
 use super::{
-    Answer, Fetch, Gathered, Gathering, ListKind, Moment, PageKey, RecordKey, Store,
+    Answer, Fetch, Gathered, Gathering, ListKind, Moment, PageKey, RecordKey, Store, Viewer,
     gathered::{identity, too_many},
     weigh_page,
     writes::Stores,
@@ -35,18 +35,20 @@ impl CachedBrainStem {
         &self.source
     }
 
-    /// An answer for every id, the missing ones by batches side by side. Returns at once.
-    pub fn records<T: Model>(&self, credential: CredentialId, ids: &[Id<T>]) -> HashMap<Id<T>, Answer<RecordKey, T>> {
+    /// An answer for every id, in their order, the missing ones by batches side by side. Returns at once.
+    pub fn records<T: Model>(&self, viewer: &Viewer, ids: &[Id<T>]) -> Vec<Answer<RecordKey, T>> {
         if !self.source.serves::<T>() {
-            return ids.iter().map(|id| (*id, Answer::Ready(Ok(None)))).collect();
+            return ids.iter().map(|_| Answer::Ready(Ok(None))).collect();
         }
-        let by_key: HashMap<RecordKey, Id<T>> = ids.iter().map(|id| ((credential, T::NODE(*id)), *id)).collect();
-        let fetch = |missing: Vec<RecordKey>| {
-            let ids: Vec<_> = missing.iter().filter_map(|key| by_key.get(key).copied()).collect();
-            self.source.batches(&ids).into_iter().map(|batch| self.batch(credential, batch)).collect()
+        let keys: Vec<RecordKey> = ids.iter().map(|id| (viewer.credential, T::NODE(*id))).collect();
+        let fetch = |missing: Vec<RecordKey>, viewer: &Viewer| {
+            let mut missing: HashSet<RecordKey> = missing.into_iter().collect();
+            // Each once, in the order in which they were asked for.
+            let ids = ids.iter().copied().filter(|id| missing.remove(&(viewer.credential, T::NODE(*id))));
+            let ids: Vec<Id<T>> = ids.collect();
+            self.source.batches(&ids).into_iter().map(|batch| self.batch(viewer.credential, batch)).collect()
         };
-        let mut answers = self.stores.records.answers(by_key.keys().copied(), fetch);
-        by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()
+        self.stores.records.answers(viewer, &keys, fetch)
     }
 
     fn batch<T: Model>(&self, credential: CredentialId, ids: Vec<Id<T>>) -> (Vec<RecordKey>, Fetch<RecordKey, T>) {
@@ -70,33 +72,29 @@ impl CachedBrainStem {
     /// too.
     pub async fn window<T: Model>(
         &self,
-        credential: CredentialId,
+        viewer: &Viewer,
         query: &ListQuery,
         offset: u64,
         count: u64,
     ) -> Result<Window<T>, SourceError> {
-        let fetch = |at, count| self.page(credential, query, at, count);
+        let fetch = |at, count| self.page(viewer, query, at, count);
         let mut read = window(Source::BrainStem, offset, count, fetch).await?;
         if read.follows.is_none() {
             // Only a look tells.
-            read.follows = Some(self.page::<T>(credential, query, read.end, 1).await?.holds(read.end));
+            read.follows = Some(self.page::<T>(viewer, query, read.end, 1).await?.holds(read.end));
         }
         Ok(read)
     }
 
     /// How many records a list has, where the server counts them.
-    pub async fn total<T: Model>(
-        &self,
-        credential: CredentialId,
-        query: &ListQuery,
-    ) -> Result<Option<u64>, SourceError> {
-        Ok(self.page::<T>(credential, query, 0, 1).await?.total)
+    pub async fn total<T: Model>(&self, viewer: &Viewer, query: &ListQuery) -> Result<Option<u64>, SourceError> {
+        Ok(self.page::<T>(viewer, query, 0, 1).await?.total)
     }
 
     /// All subjects of a list that pass the rest of the filter, sorted here.
     pub async fn gathered(
         &self,
-        credential: CredentialId,
+        viewer: &Viewer,
         query: &ListQuery,
         rest: &SubjectFilter,
         order: SubjectOrder,
@@ -105,8 +103,8 @@ impl CachedBrainStem {
         let list = self.source.page_identity::<Subject>(query, 0, limit)?;
         let (source, query, rest) = (Arc::clone(&self.source), query.clone(), rest.clone());
         let stretch = identity(&list, &rest, order, limit);
-        let key = PageKey { credential, list: ListKind::Written(Source::BrainStem), stretch };
-        let fetch = async move {
+        let key = PageKey { credential: viewer.credential, list: ListKind::Written(Source::BrainStem), stretch };
+        let fetch = |_: &Viewer| async move {
             let (source, query) = (&source, &query);
             let page = |at, count| async move { Ok(Arc::new(source.page::<Subject>(query, at, count).await?.page)) };
             let mut whole = match whole(Source::BrainStem, &Allowance::new(limit), page).await {
@@ -117,28 +115,29 @@ impl CachedBrainStem {
             whole.items.retain(|subject| rest.matches(&subject.record, subject.record.sex));
             Ok(Some(Gathered::sorted(whole.items, whole.unreadable, Vec::new(), order)))
         };
-        let gathering = self.stores.pages.answer(&key, fetch).get().await?;
+        let gathering = self.stores.pages.answer(viewer, &key, fetch).get().await?;
         Ok(gathering.unwrap_or_else(|| too_many().record))
     }
 
     async fn page<T: Model>(
         &self,
-        credential: CredentialId,
+        viewer: &Viewer,
         query: &ListQuery,
         at: u64,
         count: u64,
     ) -> Result<Arc<Page<T>>, SourceError> {
         let stretch = self.source.page_identity::<T>(query, at, count)?;
-        let key = PageKey { credential, list: ListKind::of::<T>(), stretch };
+        let key = PageKey { credential: viewer.credential, list: ListKind::of::<T>(), stretch };
         let (source, records, query) = (Arc::clone(&self.source), Arc::clone(&self.stores.records), query.clone());
-        let fetch = async move {
+        let credential = viewer.credential;
+        let fetch = |_: &Viewer| async move {
             let began = records.moment();
             let listed = source.page::<T>(&query, at, count).await?;
             keep(&records, began, credential, listed.page.items.iter().flatten());
             keep_related(&records, began, credential, &listed.related);
             Ok(Some(weigh_page(listed.page)))
         };
-        let page = self.stores.pages.answer(&key, fetch).get().await?;
+        let page = self.stores.pages.answer(viewer, &key, fetch).get().await?;
         Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
     }
 }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Key, Touched};
+use super::{Key, Touched, freshness::Time, viewer::Part};
 use crate::domain::Source;
 
 /// How far every source has been written, for all stores together.
@@ -32,6 +32,8 @@ struct Written {
     since: Since,
     /// What writes of unknown outcome may still change, and until when that is to be expected.
     suspected: Option<(Touched, Instant)>,
+    /// How often what a write or purge touched has been swept out, to the end.
+    swept: Since,
 }
 
 /// When a read began, as far as writes go.
@@ -39,9 +41,17 @@ struct Written {
 pub struct Moment {
     haut_ai: Since,
     brainstem: Since,
+    pub(super) at: Time,
 }
 
-/// How often a source has been written and purged so far.
+/// When a whole answer began to be made, as far as writes go: what it is made from may have been kept before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Beginning {
+    haut_ai: Since,
+    brainstem: Since,
+}
+
+/// How often a source has been written and purged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Since {
     /// Counts purges, too.
@@ -73,6 +83,18 @@ impl Generations {
             written.suspect(touched, self.wary_for);
         }
     }
+
+    /// What a write or purge touched is thrown out of the stores: no whole answer that began before now may be served
+    /// from now on, since it may have been made from that.
+    pub(super) fn settle(&self, touched: &Touched) {
+        let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
+        let swept = match touched.source {
+            Source::HautAi => &mut sources.haut_ai.swept,
+            Source::BrainStem => &mut sources.brainstem.swept,
+        };
+        swept.writes += 1;
+        swept.purges += u64::from(touched.is_purge);
+    }
 }
 
 impl Written {
@@ -94,7 +116,24 @@ pub(super) struct Now<'a>(RwLockReadGuard<'a, BySource>);
 
 impl Now<'_> {
     pub(super) fn moment(&self) -> Moment {
-        Moment { haut_ai: self.0.haut_ai.since, brainstem: self.0.brainstem.since }
+        Moment { haut_ai: self.0.haut_ai.since, brainstem: self.0.brainstem.since, at: Time::now() }
+    }
+
+    pub(super) fn beginning(&self) -> Beginning {
+        Beginning { haut_ai: self.0.haut_ai.swept, brainstem: self.0.brainstem.swept }
+    }
+
+    /// Whether a whole answer that has such a part, and began then, shows nothing older than what a write or purge left.
+    pub(super) fn holds(&self, part: Part, began: Beginning) -> bool {
+        let (written, began) = match part.source {
+            Source::HautAi => (&self.0.haut_ai, began.haut_ai),
+            Source::BrainStem => (&self.0.brainstem, began.brainstem),
+        };
+        if part.is_steady {
+            return written.swept.purges == began.purges;
+        }
+        let is_suspected = written.suspected.as_ref().is_some_and(|(_, until)| Instant::now() < *until);
+        written.swept.writes == began.writes && !is_suspected
     }
 
     /// Whether no write or purge that can change this answer was answered since then.

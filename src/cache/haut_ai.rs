@@ -8,7 +8,7 @@ use std::{
 use futures::{FutureExt as _, future::try_join_all};
 
 use super::{
-    Answer, Fetch, Fetched, Gathered, Gathering, ListKind, PageKey, RecordKey,
+    Answer, Fetch, Fetched, Gathered, Gathering, ListKind, PageKey, RecordKey, Viewer,
     gathered::{identity, too_many},
     weigh_page,
     writes::Stores,
@@ -69,32 +69,30 @@ impl CachedHautAi {
         &self.0.source
     }
 
-    /// An answer for every subject, the missing ones dataset by dataset, side by side. Returns at once.
-    pub fn subjects(
-        &self,
-        credential: CredentialId,
-        ids: &[HautAiSubjectId],
-    ) -> HashMap<HautAiSubjectId, Answer<RecordKey, Subject>> {
-        let by_key: HashMap<_, _> = ids.iter().map(|id| (subject_key(credential, *id), *id)).collect();
-        let fetch = |missing: Vec<RecordKey>| {
+    /// An answer for every subject, in their order, the missing ones dataset by dataset, side by side. Returns at once.
+    pub fn subjects(&self, viewer: &Viewer, ids: &[HautAiSubjectId]) -> Vec<Answer<RecordKey, Subject>> {
+        let keys: Vec<_> = ids.iter().map(|id| subject_key(viewer.credential, *id)).collect();
+        let fetch = |missing: Vec<RecordKey>, viewer: &Viewer| {
             let mut datasets: BTreeMap<DatasetId, Vec<HautAiSubjectId>> = BTreeMap::new();
-            for id in missing.iter().filter_map(|key| by_key.get(key).copied()) {
-                datasets.entry(id.dataset_id()).or_default().push(id);
+            for (_, node) in missing {
+                if let NodeId::Subject(SubjectId::HautAi(id)) = node {
+                    datasets.entry(id.dataset_id()).or_default().push(id);
+                }
             }
-            datasets.into_iter().map(|(dataset, ids)| self.of_dataset(credential, dataset, ids)).collect()
+            datasets.into_iter().map(|(dataset, ids)| self.of_dataset(viewer, dataset, ids)).collect()
         };
-        let mut answers = self.0.stores.records.answers(by_key.keys().copied(), fetch);
-        by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()
+        self.0.stores.records.answers(viewer, &keys, fetch)
     }
 
     fn of_dataset(
         &self,
-        credential: CredentialId,
+        viewer: &Viewer,
         dataset: DatasetId,
         ids: Vec<HautAiSubjectId>,
     ) -> (Vec<RecordKey>, Fetch<RecordKey, Subject>) {
-        let keys = ids.iter().map(|id| subject_key(credential, *id)).collect();
-        let search = Search { shared: Arc::clone(&self.0), credential, dataset, missing: ids, found: Fetched::new() };
+        let keys = ids.iter().map(|id| subject_key(viewer.credential, *id)).collect();
+        let (shared, viewer) = (Arc::clone(&self.0), viewer.clone());
+        let search = Search { shared, viewer, dataset, missing: ids, found: Fetched::new() };
         let fetch = search.run();
         (keys, fetch.boxed())
     }
@@ -102,23 +100,23 @@ impl CachedHautAi {
     /// `count` subjects of a list from `offset` on. What comes is kept as records too.
     pub async fn window(
         &self,
-        credential: CredentialId,
+        viewer: &Viewer,
         list: SubjectList<'_>,
         offset: u64,
         count: u64,
     ) -> Result<Window<Subject>, SourceError> {
-        self.0.window(credential, list, offset, count).await
+        self.0.window(viewer, list, offset, count).await
     }
 
     /// How many subjects a list has, where the server counts them.
-    pub async fn total(&self, credential: CredentialId, list: SubjectList<'_>) -> Result<Option<u64>, SourceError> {
-        Ok(self.0.page(credential, list, 0, 1).await?.total)
+    pub async fn total(&self, viewer: &Viewer, list: SubjectList<'_>) -> Result<Option<u64>, SourceError> {
+        Ok(self.0.page(viewer, list, 0, 1).await?.total)
     }
 
     /// All subjects of these datasets that pass the rest of the filter, sorted here.
     pub async fn gathered(
         &self,
-        credential: CredentialId,
+        viewer: &Viewer,
         datasets: &[DatasetId],
         search: Option<&str>,
         rest: &SubjectFilter,
@@ -128,78 +126,83 @@ impl CachedHautAi {
         let list = |dataset: &DatasetId| self.0.source.subjects_identity(*dataset, search, 0, limit);
         let lists = datasets.iter().map(list).collect::<Vec<_>>().join(" ");
         let stretch = identity(&lists, rest, order, limit);
-        let key = PageKey { credential, list: ListKind::Written(Source::HautAi), stretch };
+        let key = PageKey { credential: viewer.credential, list: ListKind::Written(Source::HautAi), stretch };
         let shared = Arc::clone(&self.0);
         let (datasets, search, rest) = (datasets.to_vec(), search.map(str::to_owned), rest.clone());
-        let fetch = async move {
-            let allowance = Allowance::new(limit);
-            let read = datasets.iter().map(|dataset| shared.whole(*dataset, search.as_deref(), &allowance));
-            let read = match try_join_all(read).await {
-                Ok(read) => read,
-                Err(NotWhole::TooMany) => return Ok(Some(too_many())),
-                Err(NotWhole::Failed(error)) => return Err(error),
-            };
-            let (mut subjects, mut unreadable, mut passed_over) = (Vec::new(), 0, Vec::new());
-            for whole in read {
-                match whole {
-                    Ok(whole) => {
-                        subjects.extend(whole.items);
-                        unreadable += whole.unreadable;
+        let fetch = |viewer: &Viewer| {
+            let viewer = viewer.clone();
+            async move {
+                let allowance = Allowance::new(limit);
+                let read = datasets.iter().map(|dataset| shared.whole(*dataset, search.as_deref(), &allowance));
+                let read = match try_join_all(read).await {
+                    Ok(read) => read,
+                    Err(NotWhole::TooMany) => return Ok(Some(too_many())),
+                    Err(NotWhole::Failed(error)) => return Err(error),
+                };
+                let (mut subjects, mut unreadable, mut passed_over) = (Vec::new(), 0, Vec::new());
+                for whole in read {
+                    match whole {
+                        Ok(whole) => {
+                            subjects.extend(whole.items);
+                            unreadable += whole.unreadable;
+                        }
+                        Err(gone) => passed_over.push(gone),
                     }
-                    Err(gone) => passed_over.push(gone),
                 }
+                let subjects = shared.passing(&viewer, subjects, &rest).await?;
+                Ok(Some(Gathered::sorted(subjects, unreadable, passed_over, order)))
             }
-            let subjects = shared.passing(credential, subjects, &rest).await?;
-            Ok(Some(Gathered::sorted(subjects, unreadable, passed_over, order)))
         };
-        let gathering = self.0.stores.pages.answer(&key, fetch).get().await?;
+        let gathering = self.0.stores.pages.answer(viewer, &key, fetch).get().await?;
         Ok(gathering.unwrap_or_else(|| too_many().record))
     }
 
     /// The datasets that the gateway serves, with their names.
-    pub async fn datasets(&self, credential: CredentialId) -> Result<Arc<Vec<Dataset>>, SourceError> {
+    pub async fn datasets(&self, viewer: &Viewer) -> Result<Arc<Vec<Dataset>>, SourceError> {
         let shared = Arc::clone(&self.0);
-        let fetch = async move {
+        let fetch = |_: &Viewer| async move {
             let datasets = shared.source.datasets().await?;
             let bytes = datasets.len() * 2 * size_of::<Dataset>();
             Ok(Some(Weighed { record: Arc::new(datasets), bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }))
         };
-        let answer = self.0.stores.pages.answer(&steady(credential, "datasets"), fetch).get().await?;
+        let answer = self.0.stores.pages.answer(viewer, &steady(viewer.credential, "datasets"), fetch).get().await?;
         Ok(answer.unwrap_or_default())
     }
 
     /// Which datasets a walk over all subjects goes through: the configured ones without asking, else the company's.
-    pub async fn dataset_ids(&self, credential: CredentialId) -> Result<Vec<DatasetId>, SourceError> {
+    pub async fn dataset_ids(&self, viewer: &Viewer) -> Result<Vec<DatasetId>, SourceError> {
         match self.0.source.configured_datasets() {
             Some(datasets) => {
                 let company = self.0.source.company().await?;
                 Ok(datasets.iter().map(|dataset| DatasetId { company, dataset: *dataset }).collect())
             }
-            None => Ok(self.datasets(credential).await?.iter().map(|dataset| dataset.id).collect()),
+            None => Ok(self.datasets(viewer).await?.iter().map(|dataset| dataset.id).collect()),
         }
     }
 
     /// An answer for every entry of the dictionary of sexes: from a record that carried it, or by one request for all.
     pub fn biological_sexes(
         &self,
-        credential: CredentialId,
+        viewer: &Viewer,
         ids: &[Id<BiologicalSex>],
-    ) -> HashMap<Id<BiologicalSex>, Answer<RecordKey, BiologicalSex>> {
-        self.0.biological_sexes(credential, ids)
+    ) -> Vec<Answer<RecordKey, BiologicalSex>> {
+        self.0.biological_sexes(viewer, ids)
     }
 
     /// A subject's sex, by the dictionary where the record has nothing but an id.
-    pub async fn sex_of(&self, credential: CredentialId, subject: &Subject) -> Result<Option<Sex>, SourceError> {
-        self.0.sex_of(credential, subject).await
+    pub async fn sex_of(&self, viewer: &Viewer, subject: &Subject) -> Result<Option<Sex>, SourceError> {
+        self.0.sex_of(viewer, subject).await
     }
 
     /// The dictionary of sexes; where the server has none, those that records carried.
-    pub async fn all_biological_sexes(&self, credential: CredentialId) -> Result<Vec<Arc<BiologicalSex>>, SourceError> {
-        if let Some(dictionary) = self.0.dictionary(credential).await? {
+    pub async fn all_biological_sexes(&self, viewer: &Viewer) -> Result<Vec<Arc<BiologicalSex>>, SourceError> {
+        if let Some(dictionary) = self.0.dictionary(viewer).await? {
             return Ok(dictionary.to_vec());
         }
+        // What records teach next makes it another answer.
+        viewer.provenance.is_unrepeatable();
         let taught = self.0.taught();
-        let mut taught: Vec<_> = taught.iter().filter(|((whose, _), _)| *whose == credential).collect();
+        let mut taught: Vec<_> = taught.iter().filter(|((whose, _), _)| *whose == viewer.credential).collect();
         taught.sort_by_key(|((_, id), _)| *id);
         Ok(taught.into_iter().map(|(_, entry)| Arc::clone(entry)).collect())
     }
@@ -208,26 +211,26 @@ impl CachedHautAi {
 impl Shared {
     async fn window(
         self: &Arc<Self>,
-        credential: CredentialId,
+        viewer: &Viewer,
         list: SubjectList<'_>,
         offset: u64,
         count: u64,
     ) -> Result<Window<Subject>, SourceError> {
-        window(Source::HautAi, offset, count, |at, count| self.page(credential, list, at, count)).await
+        window(Source::HautAi, offset, count, |at, count| self.page(viewer, list, at, count)).await
     }
 
     async fn page(
         self: &Arc<Self>,
-        credential: CredentialId,
+        viewer: &Viewer,
         SubjectList { dataset, search }: SubjectList<'_>,
         at: u64,
         count: u64,
     ) -> Result<Arc<Page<Subject>>, SourceError> {
         let stretch = self.source.subjects_identity(dataset, search, at, count);
-        let key = PageKey { credential, list: ListKind::Written(Source::HautAi), stretch };
+        let key = PageKey { credential: viewer.credential, list: ListKind::Written(Source::HautAi), stretch };
         let shared = Arc::clone(self);
-        let search = search.map(str::to_owned);
-        let fetch = async move {
+        let (search, credential) = (search.map(str::to_owned), viewer.credential);
+        let fetch = |_: &Viewer| async move {
             let began = shared.stores.records.moment();
             let page = shared.source.subjects(dataset, search.as_deref(), at, count).await?;
             for item in page.items.iter().flatten() {
@@ -236,7 +239,7 @@ impl Shared {
             }
             Ok(Some(weigh_page(page)))
         };
-        let page = self.stores.pages.answer(&key, fetch).get().await?;
+        let page = self.stores.pages.answer(viewer, &key, fetch).get().await?;
         Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
     }
 
@@ -257,13 +260,13 @@ impl Shared {
     /// Those subjects that pass a filter.
     async fn passing(
         self: &Arc<Self>,
-        credential: CredentialId,
+        viewer: &Viewer,
         subjects: Vec<Weighed<Subject>>,
         filter: &SubjectFilter,
     ) -> Result<Vec<Weighed<Subject>>, SourceError> {
         let mut passing = Vec::new();
         for subject in subjects {
-            let sex = if filter.sex.is_some() { self.sex_of(credential, &subject.record).await? } else { None };
+            let sex = if filter.sex.is_some() { self.sex_of(viewer, &subject.record).await? } else { None };
             if filter.matches(&subject.record, sex) {
                 passing.push(subject);
             }
@@ -271,28 +274,27 @@ impl Shared {
         Ok(passing)
     }
 
-    async fn sex_of(self: &Arc<Self>, credential: CredentialId, subject: &Subject) -> Result<Option<Sex>, SourceError> {
+    async fn sex_of(self: &Arc<Self>, viewer: &Viewer, subject: &Subject) -> Result<Option<Sex>, SourceError> {
         let Some(SexReference::Bare(id)) = subject.haut_ai().and_then(|own| own.biological_sex.as_ref()) else {
             return Ok(subject.sex);
         };
-        let Some(answer) = self.biological_sexes(credential, &[*id]).remove(id) else { return Ok(Some(Sex::Unknown)) };
+        let Some(answer) = self.biological_sexes(viewer, &[*id]).pop() else { return Ok(Some(Sex::Unknown)) };
         Ok(Some(answer.get().await?.map_or(Sex::Unknown, |entry| entry.sex())))
     }
 
     fn biological_sexes(
         self: &Arc<Self>,
-        credential: CredentialId,
+        viewer: &Viewer,
         ids: &[Id<BiologicalSex>],
-    ) -> HashMap<Id<BiologicalSex>, Answer<RecordKey, BiologicalSex>> {
-        let by_key: HashMap<_, _> = ids.iter().map(|id| (sex_key(credential, *id), *id)).collect();
-        let fetch = |missing: Vec<RecordKey>| {
-            let shared = Arc::clone(self);
+    ) -> Vec<Answer<RecordKey, BiologicalSex>> {
+        let keys: Vec<_> = ids.iter().map(|id| sex_key(viewer.credential, *id)).collect();
+        let fetch = |missing: Vec<RecordKey>, viewer: &Viewer| {
+            let (shared, viewer) = (Arc::clone(self), viewer.clone());
             let keys = missing.clone();
-            let fetch = async move { shared.look_up_sexes(credential, missing).await };
+            let fetch = async move { shared.look_up_sexes(&viewer, missing).await };
             vec![(keys, fetch.boxed())]
         };
-        let mut answers = self.stores.records.answers(by_key.keys().copied(), fetch);
-        by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()
+        self.stores.records.answers(viewer, &keys, fetch)
     }
 
     /// Keeps the sex that a subject carries: nobody has to ask the dictionary for it.
@@ -312,11 +314,11 @@ impl Shared {
 
     async fn look_up_sexes(
         self: &Arc<Self>,
-        credential: CredentialId,
+        viewer: &Viewer,
         keys: Vec<RecordKey>,
     ) -> Fetched<RecordKey, BiologicalSex> {
         let id_of = |key: &RecordKey| match key.1 {
-            NodeId::BiologicalSex(id) => Some((credential, id)),
+            NodeId::BiologicalSex(id) => Some((viewer.credential, id)),
             _ => None,
         };
         let mut known: Sexes = {
@@ -326,10 +328,10 @@ impl Shared {
         };
         let mut failure = None;
         if keys.iter().filter_map(id_of).any(|id| !known.contains_key(&id)) {
-            match self.dictionary(credential).await {
+            match self.dictionary(viewer).await {
                 Ok(dictionary) => {
                     let entries = dictionary.iter().flat_map(|entries| entries.iter());
-                    known.extend(entries.map(|entry| ((credential, entry.id), Arc::clone(entry))));
+                    known.extend(entries.map(|entry| ((viewer.credential, entry.id), Arc::clone(entry))));
                 }
                 Err(error) => failure = Some(error),
             }
@@ -350,15 +352,15 @@ impl Shared {
     /// `None`: the server has none.
     async fn dictionary(
         self: &Arc<Self>,
-        credential: CredentialId,
+        viewer: &Viewer,
     ) -> Result<Option<Arc<Vec<Arc<BiologicalSex>>>>, SourceError> {
         let shared = Arc::clone(self);
-        let fetch = async move {
+        let fetch = |_: &Viewer| async move {
             let Some(entries) = shared.source.biological_sexes().await? else { return Ok(None) };
             let bytes = SEX_BYTES.saturating_mul(u32::try_from(entries.len()).unwrap_or(u32::MAX));
             Ok(Some(Weighed { record: Arc::new(entries.into_iter().map(Arc::new).collect::<Vec<_>>()), bytes }))
         };
-        self.stores.pages.answer(&steady(credential, "biological_sexes"), fetch).get().await
+        self.stores.pages.answer(viewer, &steady(viewer.credential, "biological_sexes"), fetch).get().await
     }
 
     /// Forgets what subjects taught: a dictionary may have changed.

@@ -1,13 +1,19 @@
 //! The configured sources, each behind its caches.
 
 use std::{
+    hash::Hash,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures::future;
 
-use super::{CachedBrainStem, CachedHautAi, Generations, Store, writes::Stores};
+use super::{
+    CachedBrainStem, CachedHautAi, Generations, Lifetimes, Store,
+    answers::{Answers, Weight},
+    metrics::CacheMetrics,
+    writes::Stores,
+};
 use crate::{
     config::{self, Config},
     domain::{Procedure, Source, Subject, SubjectId},
@@ -32,7 +38,11 @@ pub struct Sources {
     pub max_scan: u64,
     /// Records of one source that a list may read to be sorted.
     pub max_gather: u64,
+    /// Bytes of whole answers that are kept.
+    max_answers: u64,
     pub(super) stores: Stores,
+    generations: Arc<Generations>,
+    metrics: CacheMetrics,
 }
 
 /// What `subject-gateway check` learnt of one source.
@@ -47,14 +57,16 @@ pub struct Checked {
 impl Sources {
     /// Prepares clients and caches; makes no request.
     pub fn new(config: &Config) -> anyhow::Result<Arc<Self>> {
-        let config::Cache { max_bytes, fresh, absent, .. } = config.cache;
+        let config::Cache { max_bytes, records, lists, reference, absent, .. } = config.cache;
         // Zero turns all of it off.
-        let absent = if fresh.is_zero() { fresh } else { absent };
+        let max_bytes = if records.fresh.is_zero() { 0 } else { max_bytes };
+        let lifetimes = |written| Lifetimes { written, steady: reference, absent };
         let generations = Arc::new(Generations::new(WARY_FOR));
-        // Pages share their records with the other half.
+        let metrics = CacheMetrics::default();
+        // Pages share their records with the first half.
         let stores = Stores {
-            records: Store::new(max_bytes / 2, fresh, absent, &generations),
-            pages: Store::new(max_bytes / 2, fresh, absent, &generations),
+            records: Store::new(max_bytes / 2, lifetimes(records), &generations, metrics.level("records")),
+            pages: Store::new(max_bytes / 4, lifetimes(lists), &generations, metrics.level("pages")),
             events: Arc::default(),
         };
         let haut_ai = match &config.haut_ai {
@@ -70,7 +82,18 @@ impl Sources {
         };
         let sideload = config.brainstem.as_ref().is_some_and(|brainstem| brainstem.sideload);
         let config::Limits { max_scan, max_gather, .. } = config.limits;
-        Ok(Arc::new(Self { haut_ai, brainstem, sideload, max_scan, max_gather, stores }))
+        let max_answers = max_bytes / 4;
+        Ok(Arc::new(Self {
+            haut_ai,
+            brainstem,
+            sideload,
+            max_scan,
+            max_gather,
+            max_answers,
+            stores,
+            generations,
+            metrics,
+        }))
     }
 
     /// The gateway's own credential for a source; `None`: not configured.
@@ -89,6 +112,26 @@ impl Sources {
             (SubjectId::HautAi(_), None) => false,
             (SubjectId::BrainStem(_), _) => self.brainstem.is_some(),
         }
+    }
+
+    /// A store for whole answers that are made from these sources.
+    pub fn answers<K, V>(&self) -> Arc<Answers<K, V>>
+    where
+        K: Hash + Eq + Clone + Weight + Send + Sync + 'static,
+        V: Weight + Send + Sync + 'static,
+    {
+        Answers::new(self.max_answers, &self.generations, self.metrics.level("answers"))
+    }
+
+    /// What the caches count.
+    pub fn metrics(&self) -> &CacheMetrics {
+        &self.metrics
+    }
+
+    /// Notes how much the stores hold now.
+    pub fn measure(&self) {
+        self.metrics.set_size("records", self.stores.records.size());
+        self.metrics.set_size("pages", self.stores.pages.size());
     }
 
     /// Everything that happens to subjects from now on.

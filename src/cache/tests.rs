@@ -8,7 +8,12 @@ use std::{
 use futures::{channel::oneshot, executor::block_on, future::join_all};
 
 use super::*;
-use crate::{domain::Source, sources::Fault};
+use crate::{
+    cache::metrics::CacheMetrics,
+    config::Lifetime,
+    domain::Source,
+    sources::{CredentialId, Fault},
+};
 
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -26,7 +31,43 @@ impl Key for u64 {
 const STEADY: u64 = u64::MAX;
 
 fn store(max_bytes: u64, fresh: Duration) -> Arc<Store<u64>> {
-    Store::new(max_bytes, fresh, fresh, &Arc::new(Generations::new(LONG)))
+    store_with(max_bytes, lifetimes(fresh, Duration::ZERO, Duration::ZERO), LONG)
+}
+
+fn store_with(max_bytes: u64, lifetimes: Lifetimes, wary_for: Duration) -> Arc<Store<u64>> {
+    let generations = Arc::new(Generations::new(wary_for));
+    Store::new(max_bytes, lifetimes, &generations, CacheMetrics::default().level("records"))
+}
+
+/// The same for all kinds of answers.
+pub(super) fn lifetimes(fresh: Duration, stale: Duration, stale_if_error: Duration) -> Lifetimes {
+    let lifetime = Lifetime { fresh, stale, stale_if_error };
+    Lifetimes { written: lifetime, steady: lifetime, absent: fresh }
+}
+
+fn viewer() -> Viewer {
+    Viewer::new(CredentialId::of(Source::BrainStem, &["test"]), &Arc::default())
+}
+
+impl<K: Key> Store<K> {
+    /// An answer that is at hand without waiting.
+    #[expect(clippy::option_option, reason = "the inner one says that it is not there")]
+    pub(super) fn at_hand<V: Send + Sync + 'static>(&self, key: &K) -> Option<Option<Arc<V>>> {
+        match self.look(&self.generations.now(), key, &Provenance::default()) {
+            Look::Fresh(record) => Some(record.and_then(typed)),
+            Look::Stale(record) => Some(typed(record)),
+            Look::Nothing => None,
+        }
+    }
+
+    /// The answer for one key, for somebody who asks nothing else.
+    fn one<V: Send + Sync + 'static>(
+        self: &Arc<Self>,
+        key: &K,
+        fetch: impl Future<Output = Result<Option<Weighed<V>>, SourceError>> + Send + 'static,
+    ) -> Answer<K, V> {
+        self.answer(&viewer(), key, |_| fetch)
+    }
 }
 
 fn weighed(value: u64) -> Weighed<u64> {
@@ -56,11 +97,13 @@ fn a_batch_answers_key_by_key_and_is_kept() {
     let store = store(1 << 20, LONG);
     let fetched = Arc::new(AtomicUsize::new(0));
     for _ in 0..2 {
-        let answers = store.answers::<u64>([2, 3, 4, 4], |missing| in_chunks(&missing, &fetched));
-        let got = block_on(join_all(answers.into_iter().map(|(key, answer)| async move { (key, answer.get().await) })));
-        let got: HashMap<_, _> =
-            got.into_iter().map(|(key, answer)| (key, answer.unwrap().map(|value| *value))).collect();
-        assert_eq!(got, HashMap::from([(2, Some(20)), (3, None), (4, Some(40))]));
+        let answers = store.answers::<u64>(&viewer(), &[4, 3, 2, 4], |mut missing, _| {
+            missing.sort_unstable();
+            in_chunks(&missing, &fetched)
+        });
+        let got = block_on(join_all(answers.into_iter().map(Answer::get)));
+        let got: Vec<_> = got.into_iter().map(|answer| answer.unwrap().map(|value| *value)).collect();
+        assert_eq!(got, [Some(40), None, Some(20), Some(40)]);
     }
     assert_eq!(fetched.load(Ordering::SeqCst), 2, "two chunks, once");
     assert!(store.flights().is_empty());
@@ -69,11 +112,11 @@ fn a_batch_answers_key_by_key_and_is_kept() {
 #[test]
 fn a_failure_reaches_all_who_wait_and_is_not_kept() {
     let store = store(1 << 20, LONG);
-    let first = store.answer::<u64>(&1, async { Err(failure()) });
-    let joined = store.answer::<u64>(&1, async { panic!("it is flying already") });
+    let first = store.one::<u64>(&1, async { Err(failure()) });
+    let joined = store.one::<u64>(&1, async { panic!("it is flying already") });
     assert_eq!(block_on(first.get()), Err(failure()));
     assert_eq!(block_on(joined.get()), Err(failure()));
-    let again = store.answer::<u64>(&1, async { Ok(Some(weighed(7))) });
+    let again = store.one::<u64>(&1, async { Ok(Some(weighed(7))) });
     assert_eq!(block_on(again.get()).unwrap().as_deref(), Some(&7));
 }
 
@@ -81,8 +124,8 @@ fn a_failure_reaches_all_who_wait_and_is_not_kept() {
 fn a_dropped_leader_hands_over() {
     let store = store(1 << 20, LONG);
     let (send, receive) = oneshot::channel();
-    let leader = store.answer::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
-    let joined = store.answer::<u64>(&1, async { panic!("it is flying already") });
+    let leader = store.one::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
+    let joined = store.one::<u64>(&1, async { panic!("it is flying already") });
     let mut leader = leader.get().boxed();
     assert!(leader.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
     drop(leader);
@@ -94,20 +137,20 @@ fn a_dropped_leader_hands_over() {
 fn a_flight_that_nobody_waits_for_is_dropped_and_forgotten() {
     let store = store(1 << 20, LONG);
     let (send, receive) = oneshot::channel::<u64>();
-    let abandoned = store.answer::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
+    let abandoned = store.one::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
     drop(abandoned);
     assert!(send.is_canceled());
     assert!(store.flights().is_empty());
-    let again = store.answer::<u64>(&1, async { Ok(Some(weighed(8))) });
+    let again = store.one::<u64>(&1, async { Ok(Some(weighed(8))) });
     assert_eq!(block_on(again.get()).unwrap().as_deref(), Some(&8));
 }
 
 #[test]
 fn no_time_to_live_keeps_nothing() {
     let store = store(1 << 20, Duration::ZERO);
-    let first = store.answer::<u64>(&1, async { Ok(Some(weighed(1))) });
+    let first = store.one::<u64>(&1, async { Ok(Some(weighed(1))) });
     block_on(first.get()).unwrap();
-    let second = store.answer::<u64>(&1, async { Ok(Some(weighed(2))) });
+    let second = store.one::<u64>(&1, async { Ok(Some(weighed(2))) });
     assert_eq!(block_on(second.get()).unwrap().as_deref(), Some(&2));
 }
 
@@ -117,7 +160,7 @@ fn bytes_are_bounded() {
     for key in 0..1_000u64 {
         store.keep(store.moment(), key, &weighed(key));
     }
-    assert!(store.weight() <= 10_000, "{}", store.weight());
+    assert!(store.size().1 <= 10_000, "{:?}", store.size());
 }
 
 /// What every write does at its end.
@@ -131,14 +174,14 @@ fn write(store: &Store<u64>, source: Source, is_known: bool) {
 fn a_flight_from_before_a_write_is_neither_joined_nor_kept_after_it() {
     let store = store(1 << 20, LONG);
     let ((send_old, old), (send_new, new)) = (oneshot::channel(), oneshot::channel());
-    let before = store.answer::<u64>(&1, async { Ok(Some(weighed(old.await.unwrap()))) });
-    let steady = store.answer::<u64>(&STEADY, async { Ok(Some(weighed(0))) });
+    let before = store.one::<u64>(&1, async { Ok(Some(weighed(old.await.unwrap()))) });
+    let steady = store.one::<u64>(&STEADY, async { Ok(Some(weighed(0))) });
     write(&store, Source::BrainStem, true);
-    let after = store.answer::<u64>(&1, async { Ok(Some(weighed(new.await.unwrap()))) });
+    let after = store.one::<u64>(&1, async { Ok(Some(weighed(new.await.unwrap()))) });
     send_old.send(1).unwrap();
     assert_eq!(block_on(before.get()).unwrap().as_deref(), Some(&1), "who waited already is answered");
     assert_eq!(store.at_hand::<u64>(&1), None, "nothing from before the write is kept");
-    let joined = store.answer::<u64>(&1, async { panic!("the landing of the old flight took the new one down") });
+    let joined = store.one::<u64>(&1, async { panic!("the landing of the old flight took the new one down") });
     send_new.send(2).unwrap();
     assert_eq!(block_on(after.get()).unwrap().as_deref(), Some(&2));
     assert_eq!(block_on(joined.get()).unwrap().as_deref(), Some(&2));
@@ -161,7 +204,7 @@ fn what_a_fetch_keeps_on_the_way_is_from_before_the_write_as_well() {
         inner.keep(began, STEADY, &weighed(4));
         Ok(Some(weighed(1)))
     };
-    let mut flight = store.answer::<u64>(&1, fetch).get().boxed();
+    let mut flight = store.one::<u64>(&1, fetch).get().boxed();
     assert!(flight.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
     write(&store, Source::BrainStem, true);
     write_at.send(()).unwrap();
@@ -173,7 +216,7 @@ fn what_a_fetch_keeps_on_the_way_is_from_before_the_write_as_well() {
 #[test]
 fn a_write_leaves_the_other_source_alone() {
     let store = store(1 << 20, LONG);
-    let flight = store.answer::<u64>(&1, async { Ok(Some(weighed(1))) });
+    let flight = store.one::<u64>(&1, async { Ok(Some(weighed(1))) });
     store.keep(store.moment(), 2, &weighed(2));
     write(&store, Source::HautAi, false);
     block_on(flight.get()).unwrap();
@@ -185,15 +228,15 @@ fn a_write_leaves_the_other_source_alone() {
 #[test]
 fn after_an_unknown_outcome_nothing_it_may_touch_is_kept_for_a_while() {
     for (wary_for, is_kept) in [(LONG, false), (Duration::ZERO, true)] {
-        let store: Arc<Store<u64>> = Store::new(1 << 20, LONG, LONG, &Arc::new(Generations::new(wary_for)));
+        let store = store_with(1 << 20, lifetimes(LONG, Duration::ZERO, Duration::ZERO), wary_for);
         write(&store, Source::BrainStem, false);
         // A write of which the outcome is known does not end the suspicion.
         write(&store, Source::BrainStem, true);
         let (send, receive) = oneshot::channel();
-        let flight = store.answer::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
+        let flight = store.one::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
         // The write may be carried out at any time, also between this read's start and the next one's.
         let joins = is_kept;
-        let next = store.answer::<u64>(&1, async move {
+        let next = store.one::<u64>(&1, async move {
             if joins { panic!("it began before the write") } else { Ok(Some(weighed(2))) }
         });
         send.send(1).unwrap();
@@ -212,4 +255,82 @@ fn what_was_kept_before_a_suspicion_is_not_served_under_it() {
     // As another writer's advance, whose sweep is not there yet.
     store.advance(&Touched::new(Source::BrainStem, []), false);
     assert_eq!(store.at_hand::<u64>(&1), None);
+}
+
+/// Fresh for no time that a test would notice, and still served after that, or in reserve only.
+fn aged(stale: Duration, stale_if_error: Duration) -> Arc<Store<u64>> {
+    let store = store_with(1 << 20, lifetimes(LONG, stale, stale_if_error), LONG);
+    let began = store.moment();
+    let freshness = Freshness { read: began.at, fresh_until: began.at, is_stale: false };
+    store.insert(began, 1, Kept::of(&weighed(1), freshness));
+    while store.lifetimes.state(false, true, freshness) == State::Fresh {
+        std::hint::spin_loop();
+    }
+    store
+}
+
+#[tokio::test]
+async fn what_is_no_longer_fresh_is_served_and_read_anew_once() {
+    let store = aged(LONG, Duration::ZERO);
+    let (send, receive) = oneshot::channel();
+    let served = store.one::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
+    assert_eq!(served.get().await.unwrap().as_deref(), Some(&1), "nobody waits");
+    let again = store.one::<u64>(&1, async { panic!("it is being read anew already") });
+    assert_eq!(again.get().await.unwrap().as_deref(), Some(&1));
+    send.send(2).unwrap();
+    while store.at_hand::<u64>(&1).unwrap().as_deref() != Some(&2) {
+        tokio::task::yield_now().await;
+    }
+    let fresh = store.one::<u64>(&1, async { panic!("it is fresh") });
+    assert_eq!(fresh.get().await.unwrap().as_deref(), Some(&2));
+}
+
+#[tokio::test]
+async fn what_was_kept_stands_in_for_what_cannot_be_read_and_says_so() {
+    let store = aged(Duration::ZERO, LONG);
+    let viewer = viewer();
+    let answer = store.answer::<u64, _>(&viewer, &1, |_| async { Err(failure()) });
+    assert_eq!(answer.get().await.unwrap().as_deref(), Some(&1));
+    assert_eq!(viewer.provenance.stale()[0].source, Source::BrainStem);
+    assert!(!viewer.provenance.is_repeatable());
+    let refused = Fault::Refused { status: 401, why: "the token was revoked" };
+    let refused = SourceError { of: Source::BrainStem, fault: refused };
+    let failing = refused.clone();
+    assert_eq!(store.one::<u64>(&1, async { Err(failing) }).get().await, Err(refused), "it may not be seen any more");
+    write(&store, Source::BrainStem, true);
+    assert_eq!(store.one::<u64>(&1, async { Err(failure()) }).get().await, Err(failure()), "a write swept it out");
+}
+
+#[tokio::test]
+async fn who_wants_fresh_data_is_served_nothing_that_was_read_before() {
+    let store = store(1 << 20, LONG);
+    let (send, receive) = oneshot::channel();
+    let flying = store.one::<u64>(&2, async { Ok(Some(weighed(receive.await.unwrap()))) });
+    store.keep(store.moment(), 1, &weighed(1));
+    let fresh = Viewer::new(viewer().credential, &Arc::new(Provenance::fresh_only()));
+    for (key, expected) in [(1, 10), (2, 20)] {
+        let read = store.answer::<u64, _>(&fresh, &key, |_| async move { Ok(Some(weighed(expected))) });
+        assert_eq!(read.get().await.unwrap().as_deref(), Some(&expected));
+        let again = store.answer::<u64, _>(&fresh, &key, |_| async { panic!("it was read for this request") });
+        assert_eq!(again.get().await.unwrap().as_deref(), Some(&expected));
+    }
+    send.send(2).unwrap();
+    assert_eq!(flying.get().await.unwrap().as_deref(), Some(&2));
+    assert_eq!(store.at_hand::<u64>(&2).unwrap().as_deref(), Some(&20), "what was read later stays");
+}
+
+#[tokio::test]
+async fn what_is_made_from_something_old_is_as_old_as_that() {
+    let store = aged(LONG, Duration::ZERO);
+    let viewer = viewer();
+    let inner = Arc::clone(&store);
+    let outer = store.answer::<u64, _>(&viewer, &2, |within| {
+        let within = within.clone();
+        async move {
+            let part = inner.answer::<u64, _>(&within, &1, |_| async { Ok(Some(weighed(5))) });
+            Ok(part.get().await?.map(|part| weighed(*part)))
+        }
+    });
+    assert_eq!(outer.get().await.unwrap().as_deref(), Some(&1));
+    assert!(viewer.provenance.fresh_for().is_zero());
 }

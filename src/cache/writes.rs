@@ -99,7 +99,9 @@ impl Stores {
     /// Throws out what was touched; gives the keys of the records among it.
     pub(super) fn sweep(&self, touched: &Touched) -> Vec<RecordKey> {
         self.pages.sweep(touched);
-        self.records.sweep(touched)
+        let swept = self.records.sweep(touched);
+        self.records.settle(touched);
+        swept
     }
 
     /// Lets a write happen within the deadline. Whatever way it ends, be it that nobody waits for it any longer, no read

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::{
-    Auth, AuthScheme, BrainStem, Cache, Config, Gateway, Generation, HautAi, HautAiAccess, Limits, LogFormat,
+    Auth, AuthScheme, BrainStem, Cache, Config, Gateway, Generation, HautAi, HautAiAccess, Lifetime, Limits, LogFormat,
     Persisted, Portal, TextFile, Untrusted,
     fault::{Fault, Faults},
     keys::{Fallback, Key, Kind, Section, key},
@@ -165,10 +165,20 @@ fn brainstem(reader: &mut Reader) -> Option<BrainStem> {
 fn cache(reader: &mut Reader) -> Cache {
     Cache {
         max_bytes: reader.value("cache.max_bytes", values::count),
-        fresh: reader.value("cache.fresh_ms", values::millis),
+        records: lifetime(reader, ["cache.fresh_ms", "cache.stale_ms", "cache.stale_if_error_ms"]),
+        lists: lifetime(reader, ["cache.lists_fresh_ms", "cache.lists_stale_ms", "cache.lists_stale_if_error_ms"]),
+        reference: lifetime(
+            reader,
+            ["cache.reference_fresh_ms", "cache.reference_stale_ms", "cache.reference_stale_if_error_ms"],
+        ),
         absent: reader.value("cache.absent_ms", values::millis),
         persisted_bytes: reader.value("cache.persisted_bytes", values::count),
     }
+}
+
+fn lifetime(reader: &mut Reader, keys: [&str; 3]) -> Lifetime {
+    let [fresh, stale, stale_if_error] = keys.map(|key| reader.value(key, values::millis));
+    Lifetime { fresh, stale, stale_if_error }
 }
 
 fn limits(reader: &mut Reader) -> Limits {

@@ -1,9 +1,12 @@
-//! Which of the two GraphQL media types a caller gets. Pure: knows header values only.
+//! Which of the two GraphQL media types a caller gets, and whether compressed. Pure: knows header values only.
 
-use axum::http::{HeaderMap, header::ACCEPT};
+use axum::http::{
+    HeaderMap, HeaderName,
+    header::{ACCEPT, ACCEPT_ENCODING},
+};
 
 /// How an answer is written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Format {
     /// `application/graphql-response+json`: the status says how the request fared.
     GraphQlResponse,
@@ -49,12 +52,25 @@ pub(super) fn accepts_event_stream(headers: &HeaderMap) -> bool {
     ranges.is_empty() || quality(&ranges, EVENT_STREAM) > 0.0
 }
 
+/// Whether a compressed answer is taken, and not liked less than a plain one.
+pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
+    let codings = weighted(headers, &ACCEPT_ENCODING);
+    let weight = |wanted: &str| codings.iter().find(|(name, _)| name == wanted).map(|(_, weight)| *weight);
+    let gzip = weight("gzip").or_else(|| weight("*")).unwrap_or(0.0);
+    gzip > 0.0 && gzip >= weight("identity").unwrap_or(0.0)
+}
+
 fn ranges(headers: &HeaderMap) -> Vec<(String, f32)> {
-    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    weighted(headers, &ACCEPT)
+}
+
+/// The names that a header lists, each with its weight.
+fn weighted(headers: &HeaderMap, name: &HeaderName) -> Vec<(String, f32)> {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).filter_map(range).collect()
 }
 
-/// A media range with its weight. Parameters other than `q` don't matter: both types are JSON in UTF-8.
+/// A name with its weight. Parameters other than `q` don't matter: both types are JSON in UTF-8.
 fn range(text: &str) -> Option<(String, f32)> {
     let mut parts = text.split(';').map(str::trim);
     let name = parts.next().filter(|name| !name.is_empty())?.to_ascii_lowercase();

@@ -6,17 +6,14 @@ use async_graphql::{Response as GraphQlAnswer, ServerError};
 use axum::{
     body::Body,
     http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
     },
     response::Response,
 };
 use serde_json::{Value, json};
 
-use super::{
-    accept::Format,
-    revalidation::{revalidated, version_of},
-};
+use super::{accept::Format, written::Written};
 pub(super) use crate::schema::code;
 use crate::schema::execution::Outcome;
 
@@ -64,9 +61,9 @@ impl Refusal {
 /// How a request fared: it got as far as the executor, or not even there.
 pub(super) type Ended = Result<Outcome, Refusal>;
 
-/// The answer to one request. Where execution began it is 200, however many fields failed. A refusal with 200 is a
-/// request error as those of the executor are: the newer format says by its status what the older one says with 200.
-pub(super) fn one(ended: &Ended, format: Format) -> Response {
+/// One answer, written down. Where execution began it is 200, however many fields failed. A refusal with 200 is a request
+/// error as those of the executor are: the newer format says by its status what the older one says with 200.
+pub(super) fn write(ended: &Ended, format: Format, operation_name: Option<String>) -> Written {
     let request_error = match format {
         Format::GraphQlResponse => StatusCode::BAD_REQUEST,
         Format::Json => StatusCode::OK,
@@ -78,25 +75,8 @@ pub(super) fn one(ended: &Ended, format: Format) -> Response {
         Err(refusal) if refusal.status == StatusCode::OK => request_error,
         Err(refusal) => refusal.status,
     };
-    let mut response = finish(status, format, body(ended));
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-    }
-    response
-}
-
-/// The answer to a GET. One without errors may be kept by the caller alone, and used again when it is still the same.
-pub(super) fn to_get(ended: &Ended, format: Format, request: &HeaderMap) -> Response {
-    match ended {
-        Ok(Outcome::Executed(result)) if result.errors.is_empty() => {
-            let body = executed(result);
-            let version = version_of(&[format.content_type().as_bytes(), body.as_bytes()]);
-            let mut response = finish(StatusCode::OK, format, body);
-            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-            revalidated(response, &version, request)
-        }
-        _ => one(ended, format),
-    }
+    let is_good = matches!(ended, Ok(Outcome::Executed(result)) if result.errors.is_empty());
+    Written::new(status, format, is_good, body(ended), operation_name)
 }
 
 /// The answers to the requests of a batch, whose own statuses nobody sees.
@@ -122,8 +102,8 @@ fn without_data(errors: &[ServerError]) -> String {
 }
 
 /// Answers may hold personal data: no cache between here and the caller keeps them.
-fn finish(status: StatusCode, format: Format, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
+fn finish(status: StatusCode, format: Format, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));

@@ -1,6 +1,6 @@
 //! Several requests in one body, each with an answer of its own. Knows how they are run beside each other, not how one is.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use async_graphql::Request;
 use futures::future::join_all;
@@ -10,8 +10,8 @@ use super::{
     Service,
     answer::{Ended, Refusal},
     graphql::too_late,
-    layers::OperationName,
 };
+use crate::schema::execution::prepare;
 
 /// Runs the members of a batch, all within one deadline; a member that is no request gets an error in its place.
 ///
@@ -57,6 +57,8 @@ fn may_write(request: &Request) -> bool {
 }
 
 async fn answer(service: &Service, request: Result<Request, Refusal>, deadline: Instant) -> Ended {
-    // The log line is the body's, and its operations are many.
-    service.run(request?, false, deadline, &OperationName::default()).await
+    match prepare(&service.schema, request?, false) {
+        Ok(prepared) => service.run(prepared, Arc::default(), deadline).await,
+        Err(outcome) => Ok(outcome),
+    }
 }

@@ -1,4 +1,5 @@
-//! `GET` and `POST /graphql`: from HTTP to the executor and back. Knows nothing of the schema.
+//! `GET` and `POST /graphql`: from HTTP to the executor and back, and past it where the same was asked lately. Knows nothing
+//! of the schema.
 //!
 //! The stock extractors are not used: they run mutations over GET and simple cross-origin posts, take a body of any
 //! size, batches and uploads, and answer every request with 200 in one media type.
@@ -9,39 +10,50 @@ use async_graphql::Request as GraphQlRequest;
 use axum::{
     body::Bytes,
     extract::{FromRequest as _, Request, State, rejection::BytesRejection},
-    http::{StatusCode, Uri},
+    http::{StatusCode, Uri, header::CACHE_CONTROL},
     response::Response,
 };
 use tokio::time::timeout_at;
 
 use super::{
     Service,
-    accept::negotiate,
+    accept::{Format, negotiate, takes_gzip},
     answer::{self, Ended, Refusal, code},
     batch,
     layers::OperationName,
     request::{self, Body, Fields},
+    revalidation::words,
     stream,
+    written::{RequestKey, Written},
 };
-use crate::schema::{
-    RequestContext,
-    execution::{MARGIN, execute},
+use crate::{
+    cache::{Provenance, answers::Whole},
+    loaders::Credentials,
+    schema::{
+        RequestContext, Scope,
+        execution::{Prepared, prepare},
+    },
 };
 
 /// `POST /graphql`.
 pub(super) async fn post(State(service): State<Arc<Service>>, request: Request) -> Response {
     let deadline = Instant::now() + service.deadline;
-    let operation_name = OperationName::of(&request);
     let Some(format) = negotiate(request.headers()) else {
         return stream::post(State(service), request).await;
     };
-    match read_body(request, deadline).await.and_then(|body| request::from_body(&body)) {
+    let asked = Asked::of(&service, format, deadline, &request);
+    let body = match read_body(request, deadline).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal.answer(format),
+    };
+    let key = asked.key(false, &body);
+    if let Some(whole) = asked.at_hand(&key) {
+        return whole.value.to_post(&whole.provenance, asked.takes_gzip);
+    }
+    match request::from_body(&body) {
         Ok(Body::One(fields)) => {
-            let ended = match service.request(fields) {
-                Ok(request) => service.run(request, false, deadline, &operation_name).await,
-                Err(refusal) => Err(refusal),
-            };
-            answer::one(&ended, format)
+            let whole = asked.answer(key, fields).await;
+            whole.value.to_post(&whole.provenance, asked.takes_gzip)
         }
         Ok(Body::Batch(members)) => match batch::run(&service, members, deadline).await {
             Ok(all) => answer::batch(&all, format),
@@ -54,16 +66,103 @@ pub(super) async fn post(State(service): State<Arc<Service>>, request: Request) 
 /// `GET /graphql`: queries only, since a link or an image can make a browser send one.
 pub(super) async fn get(State(service): State<Arc<Service>>, uri: Uri, request: Request) -> Response {
     let deadline = Instant::now() + service.deadline;
-    let operation_name = OperationName::of(&request);
     let Some(format) = negotiate(request.headers()) else {
         return stream::get(State(service), request).await;
     };
-    let fields = request::from_query_string(uri.query().unwrap_or_default());
-    let ended = match fields.and_then(|fields| service.request(fields)) {
-        Ok(query) => service.run(query, true, deadline, &operation_name).await,
-        Err(refusal) => Err(refusal),
+    let asked = Asked::of(&service, format, deadline, &request);
+    let query = uri.query().unwrap_or_default();
+    let key = asked.key(true, &Bytes::copy_from_slice(query.as_bytes()));
+    let whole = match asked.at_hand(&key) {
+        Some(whole) => whole,
+        None => match request::from_query_string(query) {
+            Ok(fields) => asked.answer(key, fields).await,
+            Err(refusal) => return refusal.answer(format),
+        },
     };
-    answer::to_get(&ended, format, request.headers())
+    whole.value.to_get(&whole.provenance, service.is_open, asked.takes_gzip, request.headers())
+}
+
+/// A request for one answer: who asks, and how.
+struct Asked {
+    service: Arc<Service>,
+    format: Format,
+    deadline: Instant,
+    takes_gzip: bool,
+    /// Whether nothing will do that was read before.
+    wants_fresh: bool,
+    operation_name: OperationName,
+}
+
+impl Asked {
+    fn of(service: &Arc<Service>, format: Format, deadline: Instant, request: &Request) -> Self {
+        let says_no_cache =
+            || words(request.headers(), &CACHE_CONTROL).any(|word| word.eq_ignore_ascii_case("no-cache"));
+        Self {
+            service: Arc::clone(service),
+            format,
+            deadline,
+            takes_gzip: takes_gzip(request.headers()),
+            wants_fresh: service.granted.contains(&Scope::Admin) && says_no_cache(),
+            operation_name: OperationName::of(request),
+        }
+    }
+
+    /// What makes another request the same.
+    fn key(&self, is_get: bool, bytes: &Bytes) -> RequestKey {
+        let credentials = Credentials::of_service(&self.service.sources);
+        let granted = self.service.granted;
+        RequestKey { credentials, granted, format: self.format, is_get, bytes: bytes.clone() }
+    }
+
+    /// The answer to the same request, asked lately.
+    fn at_hand(&self, key: &RequestKey) -> Option<Arc<Whole<Written>>> {
+        let whole = self.service.answers.at_hand(key).filter(|_| !self.wants_fresh)?;
+        if let Some(name) = &whole.value.operation_name {
+            self.operation_name.note(name);
+        }
+        self.compress(key, &whole);
+        Some(whole)
+    }
+
+    /// The answer to a request, made together with others who ask the same at this time.
+    async fn answer(&self, mut key: RequestKey, fields: Fields) -> Arc<Whole<Written>> {
+        let service = Arc::clone(&self.service);
+        let (format, deadline) = (self.format, self.deadline);
+        let provenance = Arc::new(if self.wants_fresh { Provenance::fresh_only() } else { Provenance::default() });
+        let prepared = match service.request(fields) {
+            Ok(request) => {
+                let name = request.operation_name.clone();
+                self.operation_name.note(name.as_deref().unwrap_or_default());
+                prepare(&service.schema, request, key.is_get).map(|prepared| (prepared, name)).map_err(Ok)
+            }
+            Err(refusal) => Err(Err(refusal)),
+        };
+        let (prepared, name) = match prepared {
+            Ok(prepared) => prepared,
+            Err(ended) => return Arc::new(Whole::apart(answer::write(&ended, format, None), provenance)),
+        };
+        let is_query = prepared.is_query();
+        let make = {
+            let provenance = Arc::clone(&provenance);
+            async move { answer::write(&service.run(prepared, provenance, deadline).await, format, name) }
+        };
+        if !is_query {
+            return Arc::new(Whole::apart(make.await, provenance));
+        }
+        // What the connection read it into is larger, and goes on being used.
+        key.bytes = Bytes::copy_from_slice(&key.bytes);
+        let whole = self.service.answers.answer(key.clone(), provenance, make, Written::is_good).await;
+        self.compress(&key, &whole);
+        whole
+    }
+
+    /// Makes the compressed bytes, once, where the caller takes them.
+    fn compress(&self, key: &RequestKey, whole: &Arc<Whole<Written>>) {
+        if self.takes_gzip && whole.value.compress() && whole.value.is_good() {
+            // It has become larger.
+            self.service.answers.keep(key, whole);
+        }
+    }
 }
 
 pub(super) async fn read_body(request: Request, deadline: Instant) -> Result<Bytes, Refusal> {
@@ -91,19 +190,9 @@ impl Service {
     }
 
     /// Executes within this future and no task of its own: when the connection goes, the work goes.
-    pub(super) async fn run(
-        &self,
-        request: GraphQlRequest,
-        queries_only: bool,
-        deadline: Instant,
-        operation_name: &OperationName,
-    ) -> Ended {
-        if let Some(name) = &request.operation_name {
-            operation_name.note(name);
-        }
-        let request = request.data(RequestContext::new(&self.sources, self.granted, deadline));
-        let executed = execute(&self.schema, request, queries_only);
-        timeout_at((deadline + MARGIN).into(), executed).await.map_err(|_| too_late())
+    pub(super) async fn run(&self, prepared: Prepared, provenance: Arc<Provenance>, deadline: Instant) -> Ended {
+        let context = RequestContext::new(&self.sources, self.granted, &provenance, deadline);
+        prepared.execute(&self.schema, context).await.ok_or_else(too_late)
     }
 }
 

@@ -6,22 +6,16 @@ use axum::{
     Json,
     body::Bytes,
     extract::{Request, State},
-    http::{StatusCode, header::CACHE_CONTROL},
+    http::header::CACHE_CONTROL,
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{
-    Service,
-    accept::Format,
-    answer::{Refusal, code},
-    graphql,
-};
+use super::{Service, accept::Format, answer::Refusal, graphql};
 use crate::{
     cache::Purge,
     domain::{NodeId, Source},
-    schema::Scope,
 };
 
 /// What a body says: one of the two.
@@ -34,9 +28,8 @@ struct Body {
 
 /// `POST /admin/purge`: forgets, tells those who subscribed, and answers with how many records were forgotten.
 pub(super) async fn post(State(service): State<Arc<Service>>, request: Request) -> Response {
-    if !service.granted.contains(&Scope::Admin) {
-        let message = format!("This needs the scope `{}`, which is not granted here.", Scope::Admin.name());
-        return Refusal::new(StatusCode::FORBIDDEN, code::FORBIDDEN, message).answer(Format::Json);
+    if let Some(refusal) = service.refuse_unless_admin() {
+        return refusal.answer(Format::Json);
     }
     let body = graphql::read_body(request, Instant::now() + service.deadline).await;
     match body.and_then(|body| read(&body)) {

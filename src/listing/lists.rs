@@ -10,11 +10,10 @@ use uuid::Uuid;
 
 use super::parts::Parts;
 use crate::{
-    cache::{CachedBrainStem, CachedHautAi, haut_ai::SubjectList},
+    cache::{CachedBrainStem, CachedHautAi, Viewer, haut_ai::SubjectList},
     domain::{DatasetId, Sex, Source, Subject},
     loaders::{Deadline, LoadError},
     sources::{
-        CredentialId,
         brainstem::{ListQuery, Model},
         paging::Window,
     },
@@ -23,7 +22,7 @@ use crate::{
 /// Datasets one after the other.
 pub(super) struct Datasets<'a> {
     source: &'a CachedHautAi,
-    credential: CredentialId,
+    viewer: &'a Viewer,
     parts: Vec<DatasetId>,
     ids: Vec<Uuid>,
     search: Option<String>,
@@ -35,17 +34,17 @@ pub(super) struct Datasets<'a> {
 impl<'a> Datasets<'a> {
     pub(super) fn new(
         source: &'a CachedHautAi,
-        credential: CredentialId,
+        viewer: &'a Viewer,
         datasets: Vec<DatasetId>,
         search: Option<String>,
         deadline: Deadline,
     ) -> Self {
         let ids = datasets.iter().map(|dataset| dataset.dataset).collect();
-        Self { source, credential, parts: datasets, ids, search, deadline, gone: Mutex::default() }
+        Self { source, viewer, parts: datasets, ids, search, deadline, gone: Mutex::default() }
     }
 
     pub(super) async fn sex_of(&self, subject: &Subject) -> Result<Option<Sex>, LoadError> {
-        self.deadline.bound(Source::HautAi, self.source.sex_of(self.credential, subject)).await
+        self.deadline.bound(Source::HautAi, self.source.sex_of(self.viewer, subject)).await
     }
 
     /// Why datasets were passed over so far.
@@ -64,7 +63,7 @@ impl Parts for Datasets<'_> {
     async fn window(&self, part: usize, at: u64, count: u64) -> Result<Window<Subject>, LoadError> {
         let Some(dataset) = self.parts.get(part) else { return Ok(Window::nothing_at(at)) };
         let list = SubjectList { dataset: *dataset, search: self.search.as_deref() };
-        let window = self.source.window(self.credential, list, at, count);
+        let window = self.source.window(self.viewer, list, at, count);
         match self.deadline.bound(Source::HautAi, window).await {
             Err(LoadError::Source(error)) if error.is_absence() => {
                 let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,7 +78,7 @@ impl Parts for Datasets<'_> {
 /// Lists of one kind one after the other.
 pub struct Queries<'a, T> {
     source: &'a CachedBrainStem,
-    credential: CredentialId,
+    viewer: &'a Viewer,
     parts: Vec<ListQuery>,
     ids: Vec<Uuid>,
     deadline: Deadline,
@@ -87,14 +86,9 @@ pub struct Queries<'a, T> {
 }
 
 impl<'a, T> Queries<'a, T> {
-    pub fn new(
-        source: &'a CachedBrainStem,
-        credential: CredentialId,
-        queries: Vec<ListQuery>,
-        deadline: Deadline,
-    ) -> Self {
+    pub fn new(source: &'a CachedBrainStem, viewer: &'a Viewer, queries: Vec<ListQuery>, deadline: Deadline) -> Self {
         let ids = vec![Uuid::nil(); queries.len()];
-        Self { source, credential, parts: queries, ids, deadline, of: PhantomData }
+        Self { source, viewer, parts: queries, ids, deadline, of: PhantomData }
     }
 }
 
@@ -107,7 +101,7 @@ impl<T: Model> Parts for Queries<'_, T> {
 
     async fn window(&self, part: usize, at: u64, count: u64) -> Result<Window<T>, LoadError> {
         let Some(query) = self.parts.get(part) else { return Ok(Window::nothing_at(at)) };
-        let window = self.source.window(self.credential, query, at, count);
+        let window = self.source.window(self.viewer, query, at, count);
         self.deadline.bound(Source::BrainStem, window).await
     }
 }

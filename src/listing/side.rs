@@ -11,10 +11,10 @@ use super::{
     stream::{Step, Stream},
 };
 use crate::{
-    cache::{CachedBrainStem, CachedHautAi},
+    cache::{CachedBrainStem, CachedHautAi, Viewer},
     domain::{Source, Subject, cursor::Border},
     loaders::{Deadline, LoadError},
-    sources::{CredentialId, paging::MAX_PAGE},
+    sources::paging::MAX_PAGE,
 };
 
 /// How a source fared on one page.
@@ -31,8 +31,8 @@ pub enum Reading {
 /// A configured source and whose eyes it is read with.
 #[derive(Clone, Copy)]
 pub(super) enum Access<'a> {
-    People(&'a CachedHautAi, CredentialId),
-    Animals(&'a CachedBrainStem, CredentialId),
+    People(&'a CachedHautAi, &'a Viewer),
+    Animals(&'a CachedBrainStem, &'a Viewer),
 }
 
 pub(super) struct Side<'w, 'a> {

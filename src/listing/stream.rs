@@ -10,14 +10,14 @@ use super::{
     sorted::Sorted,
 };
 use crate::{
-    cache::{CachedBrainStem, CachedHautAi},
+    cache::{CachedBrainStem, CachedHautAi, Viewer},
     domain::{
         Source, Subject, SubjectFilter, SubjectOrder,
         cursor::Border,
         order::{OrderField, Rank},
     },
     loaders::{Deadline, LoadError},
-    sources::{CredentialId, brainstem::ListQuery},
+    sources::brainstem::ListQuery,
 };
 
 /// A subject of a source's list, or the place of one that could not be read.
@@ -75,26 +75,26 @@ impl<'a> Stream<'a> {
         deadline: Deadline,
     ) -> Result<Self, LoadError> {
         match access {
-            Access::People(source, credential) => Self::people(walk, (source, credential), from, deadline).await,
-            Access::Animals(source, credential) => Self::animals(walk, (source, credential), from, deadline).await,
+            Access::People(source, viewer) => Self::people(walk, (source, viewer), from, deadline).await,
+            Access::Animals(source, viewer) => Self::animals(walk, (source, viewer), from, deadline).await,
         }
     }
 
     /// The people of the selected datasets.
     async fn people(
         walk: &Walk<'a>,
-        (source, credential): (&'a CachedHautAi, CredentialId),
+        (source, viewer): (&'a CachedHautAi, &'a Viewer),
         (direction, from): (Direction, &Border),
         deadline: Deadline,
     ) -> Result<Self, LoadError> {
         let (search, rest) = source.source().push_down(&walk.filter);
-        let datasets = walk.datasets(source, credential, deadline).await?;
+        let datasets = walk.datasets(source, viewer, deadline).await?;
         let Some(order) = walk.order else {
-            let reader = Reader::new(Datasets::new(source, credential, datasets, search, deadline), direction, from);
+            let reader = Reader::new(Datasets::new(source, viewer, datasets, search, deadline), direction, from);
             return Ok(Self::People { reader, rest });
         };
         let limit = walk.sources.max_gather;
-        let gathered = source.gathered(credential, &datasets, search.as_deref(), &rest, order, limit);
+        let gathered = source.gathered(viewer, &datasets, search.as_deref(), &rest, order, limit);
         let gathering = deadline.bound(Source::HautAi, gathered).await?;
         Sorted::new((Source::HautAi, limit), gathering, order, (direction, from)).map(Self::Sorted)
     }
@@ -102,21 +102,21 @@ impl<'a> Stream<'a> {
     /// The animals, sorted by the server where its order is the one that was asked for.
     async fn animals(
         walk: &Walk<'a>,
-        (source, credential): (&'a CachedBrainStem, CredentialId),
+        (source, viewer): (&'a CachedBrainStem, &'a Viewer),
         (direction, from): (Direction, &Border),
         deadline: Deadline,
     ) -> Result<Self, LoadError> {
         let (query, rest) = source.source().push_down(&walk.filter);
         if let Some(order) = walk.order.filter(|order| order.field == OrderField::Name) {
             let limit = walk.sources.max_gather;
-            let gathered = source.gathered(credential, &query, &rest, order, limit);
+            let gathered = source.gathered(viewer, &query, &rest, order, limit);
             let gathering = deadline.bound(Source::BrainStem, gathered).await?;
             return Sorted::new((Source::BrainStem, limit), gathering, order, (direction, from)).map(Self::Sorted);
         }
         let query = ListQuery { include: walk.include.clone(), ..query };
         let queries = in_order(query, walk.order);
         let has_dated_part = queries.len() > 1;
-        let reader = Reader::new(Queries::new(source, credential, queries, deadline), direction, from);
+        let reader = Reader::new(Queries::new(source, viewer, queries, deadline), direction, from);
         Ok(Self::Animals { reader, rest, has_dated_part })
     }
 

@@ -233,7 +233,7 @@ pub(super) async fn of_list<T: Model, G>(
 ) -> Result<Option<Connection<G>>> {
     let request = RequestContext::of(ctx);
     let slice = paging.read::<ListPosition>(list.fingerprint)?;
-    let Some((source, credential)) = request.sources.brainstem.as_ref().zip(request.credentials.brainstem) else {
+    let Some((source, viewer)) = request.sources.brainstem.as_ref().zip(request.viewers.brainstem.as_ref()) else {
         return Ok(None);
     };
     if !source.source().serves::<T>() {
@@ -246,7 +246,7 @@ pub(super) async fn of_list<T: Model, G>(
         (Some(position), Direction::Backwards) => position.before_its_record(),
     };
     let count_of_queries = list.queries.len();
-    let queries = Queries::<T>::new(source, credential, list.queries, request.deadline);
+    let queries = Queries::<T>::new(source, viewer, list.queries, request.deadline);
     let mut reader = Reader::new(queries, slice.direction, &from);
     let (mut edges, mut unreadable, mut reached) = (Vec::new(), 0, None);
     let cursor = |border, is_record| cursor::encode(list.fingerprint, &ListPosition { border, is_record });
@@ -268,7 +268,7 @@ pub(super) async fn of_list<T: Model, G>(
         _ if count_of_queries == 0 => Some(0),
         Some(total) if count_of_queries == 1 => Some(total),
         _ if ctx.look_ahead().field("totalCount").exists() => {
-            let total = source.total::<T>(credential, &list.whole);
+            let total = source.total::<T>(viewer, &list.whole);
             request.deadline.bound(Source::BrainStem, total).await?
         }
         _ => None,

@@ -4,18 +4,19 @@ use std::{fmt::Debug, hash::Hash, sync::Arc, time::Instant};
 
 use async_graphql::{Context, ID};
 use dataloader::BatchFn;
+use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use uuid::Uuid;
 
 use super::error::{Error, Result};
 use crate::{
-    cache::{Answer, RecordKey, Sources},
+    cache::{Answer, Provenance, RecordKey, Sources},
     domain::{NodeId, SubjectFilter, SubjectOrder},
     listing::Walk,
-    loaders::{Credentials, Deadline, Loaders, Relation},
+    loaders::{Credentials, Deadline, Loaders, Relation, Viewers},
 };
 
 /// Something that a caller may be allowed to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Create and update.
     Write,
@@ -42,7 +43,8 @@ impl Scope {
 /// Sources, loaders and deadline of one request: put it into the request's data.
 pub struct RequestContext {
     pub(super) sources: Arc<Sources>,
-    pub(super) credentials: Credentials,
+    pub(super) viewers: Viewers,
+    pub(super) provenance: Arc<Provenance>,
     pub(super) deadline: Deadline,
     pub(super) loaders: Loaders,
     granted: &'static [Scope],
@@ -50,17 +52,33 @@ pub struct RequestContext {
 
 impl RequestContext {
     /// A request that uses the gateway's own credentials, may do what is `granted` beside reading, and must be answered by
-    /// `deadline`.
-    pub fn new(sources: &Arc<Sources>, granted: &'static [Scope], deadline: Instant) -> Self {
-        let credentials = Credentials::of_service(sources);
+    /// `deadline`. What its answer is made of is noted in `provenance`.
+    pub fn new(
+        sources: &Arc<Sources>,
+        granted: &'static [Scope],
+        provenance: &Arc<Provenance>,
+        deadline: Instant,
+    ) -> Self {
+        let viewers = Viewers::new(Credentials::of_service(sources), provenance);
         let deadline = Deadline(deadline);
         Self {
             sources: Arc::clone(sources),
-            credentials,
             deadline,
-            loaders: Loaders::new(sources, credentials, deadline),
+            loaders: Loaders::new(sources, &viewers, deadline),
+            viewers,
+            provenance: Arc::clone(provenance),
             granted,
         }
+    }
+
+    /// The day that it is in UTC. The answer is good until it ends.
+    pub(super) fn today(&self) -> civil::Date {
+        let now = Timestamp::now().to_zoned(TimeZone::UTC);
+        let midnight = now.tomorrow().and_then(|tomorrow| tomorrow.start_of_day());
+        // After the last day that can be told there is none.
+        let left = midnight.map_or(SignedDuration::ZERO, |midnight| midnight.duration_since(&now));
+        self.provenance.good_for(left.unsigned_abs());
+        now.date()
     }
 
     /// Refuses what the caller may not do.
@@ -75,8 +93,7 @@ impl RequestContext {
         order: Option<SubjectOrder>,
         include: Vec<&'static str>,
     ) -> Walk<'_> {
-        let (sources, credentials, deadline) = (&*self.sources, self.credentials, self.deadline);
-        Walk { sources, credentials, deadline, filter, order, include }
+        Walk { sources: &self.sources, viewers: &self.viewers, deadline: self.deadline, filter, order, include }
     }
 
     pub(super) fn of<'a>(ctx: &Context<'a>) -> &'a Self {

@@ -4,13 +4,14 @@
 //! async-graphql gives errors of its own no code, and its answer does not tell whether anything was executed. An extension
 //! of it could, but where one is there the executor boxes every field, and a long list takes half as long again.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_graphql::{
-    ErrorExtensionValues, Pos, Request, Response, ServerError, Value as ConstValue, parser::types::OperationType,
+    ErrorExtensionValues, Name, Pos, Request, Response, ServerError, Value as ConstValue, parser::types::OperationType,
 };
 
-use super::{GatewaySchema, code, specification};
+use super::{GatewaySchema, RequestContext, code, specification};
+use crate::cache::{Provenance, StalePart};
 
 /// What a request may take beyond its deadline: resolvers get the deadline itself and answer with what they have, so
 /// only one that does not keep to it is cut off.
@@ -26,35 +27,71 @@ pub enum Outcome {
     NotAQuery(Vec<ServerError>),
 }
 
-/// Runs a request. With `queries_only`, as over GET, nothing else is run.
-pub async fn execute(schema: &GatewaySchema, request: Request, queries_only: bool) -> Outcome {
+/// A query or mutation that may be run.
+pub struct Prepared {
+    ty: OperationType,
+    request: Request,
+}
+
+/// Makes a request ready to be run, for a transport that gives one answer. With `queries_only`, as over GET, nothing else
+/// is. The error is what it ends with.
+pub fn prepare(schema: &GatewaySchema, request: Request, queries_only: bool) -> Result<Prepared, Outcome> {
     match specification(schema).prepare(request) {
         Ok((OperationType::Subscription, _)) => {
             let message = "A subscription needs `/graphql/ws` (WebSocket) or `/graphql/stream` (server-sent events).";
-            Outcome::Refused(vec![refusal(message, None)])
+            Err(Outcome::Refused(vec![refusal(message, None)]))
         }
-        Ok((ty, request)) => execute_prepared(schema, ty, request, queries_only).await,
-        Err(errors) => Outcome::Refused(errors),
+        Ok((ty, request)) => Prepared::new(ty, request, queries_only),
+        Err(errors) => Err(Outcome::Refused(errors)),
     }
 }
 
-/// Runs a query or mutation that was prepared.
-pub(super) async fn execute_prepared(
-    schema: &GatewaySchema,
-    ty: OperationType,
-    request: Request,
-    queries_only: bool,
-) -> Outcome {
-    if queries_only && ty != OperationType::Query {
-        return Outcome::NotAQuery(vec![refusal("A mutation needs POST.", None)]);
+impl Prepared {
+    pub(super) fn new(ty: OperationType, request: Request, queries_only: bool) -> Result<Self, Outcome> {
+        if queries_only && ty != OperationType::Query {
+            return Err(Outcome::NotAQuery(vec![refusal("A mutation needs POST.", None)]));
+        }
+        Ok(Self { ty, request })
     }
-    let mut response = schema.execute(request).await;
+
+    /// Whether it changes nothing.
+    pub fn is_query(&self) -> bool {
+        self.ty == OperationType::Query
+    }
+
+    /// Runs it within the deadline of its context and a [`MARGIN`]; `None`: that did not suffice.
+    pub async fn execute(self, schema: &GatewaySchema, context: RequestContext) -> Option<Outcome> {
+        let deadline = context.deadline.0 + MARGIN;
+        let provenance = Arc::clone(&context.provenance);
+        let execution = schema.execute(self.request.data(context));
+        let response = tokio::time::timeout_at(deadline.into(), execution).await.ok()?;
+        Some(outcome(response, &provenance))
+    }
+}
+
+fn outcome(mut response: Response, provenance: &Provenance) -> Outcome {
+    tell_stale(&mut response, provenance);
     if is_refusal(&response) {
         return Outcome::Refused(response.errors.into_iter().map(validation_error).collect());
     }
     // Once resolvers ran, what is left without a code is about what a resolver was given.
     response.errors = response.errors.into_iter().map(|error| coded(error, code::BAD_USER_INPUT)).collect();
     Outcome::Executed(Box::new(response))
+}
+
+/// Says in `extensions` what of the answer stands in for what could not be read.
+pub(super) fn tell_stale(response: &mut Response, provenance: &Provenance) {
+    let part = |part: StalePart| {
+        let fields = [
+            (Name::new("source"), ConstValue::from(part.source.code())),
+            (Name::new("ageSeconds"), ConstValue::from(part.age.as_secs())),
+        ];
+        ConstValue::Object(fields.into_iter().collect())
+    };
+    let stale: Vec<ConstValue> = provenance.stale().into_iter().map(part).collect();
+    if !stale.is_empty() {
+        response.extensions.insert("stale".to_owned(), ConstValue::List(stale));
+    }
 }
 
 /// Whether nothing was executed: errors of execution have a path; what async-graphql's limits say has none.

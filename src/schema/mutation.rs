@@ -16,12 +16,12 @@ use super::{
     error::{Error, Result},
 };
 use crate::{
-    cache::{CachedBrainStem, CachedHautAi, writes::Sweep},
+    cache::{CachedBrainStem, CachedHautAi, Viewer, writes::Sweep},
     domain::{
         HautAiSubjectId, Id, NodeId, Source, Subject, SubjectId,
         write::{FieldError, FieldErrorCode, Purpose},
     },
-    sources::{CredentialId, haut_ai::HautAi, write::Written},
+    sources::{haut_ai::HautAi, write::Written},
 };
 
 pub mod bulk;
@@ -131,7 +131,7 @@ enum Clearing {
 
 async fn create_person(ctx: &Context<'_>, input: HautAiSubjectCreateInput) -> Result<SubjectPayload> {
     let request = RequestContext::of(ctx);
-    let Some((source, credential)) = haut_ai(request) else {
+    let Some((source, viewer)) = haut_ai(request) else {
         return Ok(not_configured(Source::HautAi));
     };
     let Read { input: (dataset, input), wrong } = input.read();
@@ -139,7 +139,7 @@ async fn create_person(ctx: &Context<'_>, input: HautAiSubjectCreateInput) -> Re
     let (Some(dataset), []) = (dataset, wrong.as_slice()) else {
         return Ok(SubjectPayload::refused(with_problems(wrong, HautAi::problems(&input, Purpose::Create))));
     };
-    let written = source.create(credential, dataset, input, request.deadline.0).await?;
+    let written = source.create(viewer, dataset, input, request.deadline.0).await?;
     Ok(payload(written.map(Some), None, no_such_dataset))
 }
 
@@ -164,7 +164,7 @@ async fn update_person(
     input: HautAiSubjectUpdateInput,
 ) -> Result<SubjectPayload> {
     let request = RequestContext::of(ctx);
-    let Some((source, credential)) = haut_ai(request) else {
+    let Some((source, viewer)) = haut_ai(request) else {
         return Ok(SubjectPayload::refused(vec![not_there()]));
     };
     let Read { input, wrong } = input.read();
@@ -175,13 +175,13 @@ async fn update_person(
     if input.is_empty() {
         return unchanged(request, SubjectId::HautAi(id)).await;
     }
-    let written = source.update(credential, id, input, request.deadline.0).await?;
+    let written = source.update(viewer, id, input, request.deadline.0).await?;
     Ok(payload(written, Some(SubjectId::HautAi(id)), not_there))
 }
 
 async fn update_animal(ctx: &Context<'_>, id: Id<Subject>, input: BrainStemSubjectInput) -> Result<SubjectPayload> {
     let request = RequestContext::of(ctx);
-    let Some((source, credential)) = writable_brainstem(request)? else {
+    let Some((source, viewer)) = writable_brainstem(request)? else {
         return Ok(SubjectPayload::refused(vec![not_there()]));
     };
     let Read { input, wrong } = input.read();
@@ -192,7 +192,7 @@ async fn update_animal(ctx: &Context<'_>, id: Id<Subject>, input: BrainStemSubje
     if input.is_empty() {
         return unchanged(request, SubjectId::BrainStem(id)).await;
     }
-    let written = source.update(credential, id, &input, request.deadline.0).await?;
+    let written = source.update(viewer, id, &input, request.deadline.0).await?;
     Ok(payload(written, Some(SubjectId::BrainStem(id)), not_there))
 }
 
@@ -266,13 +266,13 @@ fn with_problems(mut wrong: Vec<FieldError>, problems: Vec<FieldError>) -> Vec<F
     wrong
 }
 
-fn haut_ai(request: &RequestContext) -> Option<(&CachedHautAi, CredentialId)> {
-    request.sources.haut_ai.as_ref().zip(request.credentials.haut_ai)
+fn haut_ai(request: &RequestContext) -> Option<(&CachedHautAi, &Viewer)> {
+    request.sources.haut_ai.as_ref().zip(request.viewers.haut_ai.as_ref())
 }
 
 /// BrainSTEM, unless its portal takes no writes.
-fn writable_brainstem(request: &RequestContext) -> Result<Option<(&CachedBrainStem, CredentialId)>> {
-    match request.sources.brainstem.as_ref().zip(request.credentials.brainstem) {
+fn writable_brainstem(request: &RequestContext) -> Result<Option<(&CachedBrainStem, &Viewer)>> {
+    match request.sources.brainstem.as_ref().zip(request.viewers.brainstem.as_ref()) {
         Some((source, _)) if !source.source().takes_writes() => Err(Error::ReadOnly(Source::BrainStem)),
         configured => Ok(configured),
     }

@@ -96,14 +96,14 @@ pub(super) async fn load(ctx: &Context<'_>, id: NodeId) -> Result<Option<Node>> 
 /// The datasets come in one list, so that nothing has to be batched.
 async fn dataset(ctx: &Context<'_>, id: DatasetId) -> Result<Option<domain::Dataset>> {
     let request = RequestContext::of(ctx);
-    let Some((source, credential)) = request.sources.haut_ai.as_ref().zip(request.credentials.haut_ai) else {
+    let Some((source, viewer)) = request.sources.haut_ai.as_ref().zip(request.viewers.haut_ai.as_ref()) else {
         return Ok(None);
     };
     let found = async {
         if !source.source().covers(id).await? {
             return Ok(None);
         }
-        Ok(source.datasets(credential).await?.iter().find(|dataset| dataset.id == id).cloned())
+        Ok(source.datasets(viewer).await?.iter().find(|dataset| dataset.id == id).cloned())
     };
     Ok(request.deadline.bound(Source::HautAi, found).await?)
 }

@@ -200,16 +200,16 @@ impl Fields {
     /// to have. Null where Haut.AI is not configured.
     async fn biological_sexes(&self, ctx: &Context<'_>) -> Option<Result<Vec<BiologicalSex>>> {
         let request = RequestContext::of(ctx);
-        let (source, credential) = request.sources.haut_ai.as_ref().zip(request.credentials.haut_ai)?;
-        let sexes = request.deadline.bound(Source::HautAi, source.all_biological_sexes(credential)).await;
+        let (source, viewer) = request.sources.haut_ai.as_ref().zip(request.viewers.haut_ai.as_ref())?;
+        let sexes = request.deadline.bound(Source::HautAi, source.all_biological_sexes(viewer)).await;
         Some(sexes.map(|sexes| sexes.into_iter().map(BiologicalSex).collect()).map_err(Into::into))
     }
 
     /// The Haut.AI datasets that this gateway serves. Null where Haut.AI is not configured.
     async fn datasets(&self, ctx: &Context<'_>) -> Option<Result<Vec<Dataset>>> {
         let request = RequestContext::of(ctx);
-        let (source, credential) = request.sources.haut_ai.as_ref().zip(request.credentials.haut_ai)?;
-        let datasets = request.deadline.bound(Source::HautAi, source.datasets(credential)).await;
+        let (source, viewer) = request.sources.haut_ai.as_ref().zip(request.viewers.haut_ai.as_ref())?;
+        let datasets = request.deadline.bound(Source::HautAi, source.datasets(viewer)).await;
         Some(datasets.map(|datasets| datasets.iter().cloned().map(Dataset).collect()).map_err(Into::into))
     }
 
@@ -304,13 +304,13 @@ async fn subject_by_haut_ai(ctx: &Context<'_>, by: &HautAiSubjectBy) -> Result<O
     let request = RequestContext::of(ctx);
     let subject = upstream_id("by.hautAi.subjectId", &by.subject_id)?;
     let dataset = by.dataset_id.as_ref().map(|id| upstream_id("by.hautAi.datasetId", id)).transpose()?;
-    let Some((source, credential)) = request.sources.haut_ai.as_ref().zip(request.credentials.haut_ai) else {
+    let Some((source, viewer)) = request.sources.haut_ai.as_ref().zip(request.viewers.haut_ai.as_ref()) else {
         return Ok(None);
     };
     let datasets = async {
         match dataset {
             Some(dataset) => Ok(vec![DatasetId { company: source.source().company().await?, dataset }]),
-            None => source.dataset_ids(credential).await,
+            None => source.dataset_ids(viewer).await,
         }
     };
     let datasets = request.deadline.bound(Source::HautAi, datasets).await?;
@@ -332,11 +332,11 @@ async fn subject_by_name(ctx: &Context<'_>, name: String) -> Result<Option<Subje
         return Err(Error::BadUserInput("`by.brainStemName` is empty: expected a subject's name.".to_owned()));
     }
     within("by.brainStemName", &name, MAX_SEARCH)?;
-    let Some((source, credential)) = request.sources.brainstem.as_ref().zip(request.credentials.brainstem) else {
+    let Some((source, viewer)) = request.sources.brainstem.as_ref().zip(request.viewers.brainstem.as_ref()) else {
         return Ok(None);
     };
     let query = ListQuery { filters: vec![("filter{name}", name.clone())], ..ListQuery::default() };
-    let window = source.window::<domain::Subject>(credential, &query, 0, 1);
+    let window = source.window::<domain::Subject>(viewer, &query, 0, 1);
     let window = request.deadline.bound(Source::BrainStem, window).await?;
     let found = window.items.into_iter().map(|(_, item)| item.record).find(|subject| subject.name == name);
     Ok(found.map(Subject))

@@ -20,7 +20,7 @@ use tokio::time::timeout_at;
 use super::{
     GatewaySchema, RequestContext, Scope, code,
     error::Error,
-    execution::{MARGIN, Outcome, execute_prepared, retryable, too_late, validation_error},
+    execution::{MARGIN, Outcome, Prepared, retryable, tell_stale, too_late, validation_error},
     specification,
     subscription::{Interest, Kind, Occasion, SubjectChange},
 };
@@ -63,7 +63,7 @@ pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations
         }
         // Before the arguments are read: nothing that happens from now on is missed.
         let mut listener = caller.sources.listen();
-        let subscription = Subscription { schema, caller, request: Prepared::of(request) };
+        let subscription = Subscription { schema, caller, request: Repeatable::of(request) };
         let interest = match subscription.begin().await {
             Ok(Some(interest)) => interest,
             Ok(None) => return,
@@ -91,12 +91,14 @@ async fn once(
     request: Request,
     no_mutations: bool,
 ) -> Step {
-    let (context, deadline) = caller.request();
-    let executed = execute_prepared(schema, ty, request.data(context), no_mutations);
-    match timeout_at((deadline + MARGIN).into(), executed).await {
-        Ok(Outcome::Executed(response)) => Step::Answer(response),
-        Ok(Outcome::Refused(errors) | Outcome::NotAQuery(errors)) => Step::Refused(errors),
-        Err(_) => Step::Refused(vec![too_late()]),
+    let outcome = match Prepared::new(ty, request, no_mutations) {
+        Ok(prepared) => prepared.execute(schema, caller.request().0).await,
+        Err(outcome) => Some(outcome),
+    };
+    match outcome {
+        Some(Outcome::Executed(response)) => Step::Answer(response),
+        Some(Outcome::Refused(errors) | Outcome::NotAQuery(errors)) => Step::Refused(errors),
+        None => Step::Refused(vec![too_late()]),
     }
 }
 
@@ -104,17 +106,17 @@ impl Caller {
     /// A request that begins now, and when it has to be answered.
     fn request(&self) -> (RequestContext, Instant) {
         let deadline = Instant::now() + self.time;
-        (RequestContext::new(&self.sources, self.granted, deadline), deadline)
+        (RequestContext::new(&self.sources, self.granted, &Arc::default(), deadline), deadline)
     }
 }
 
 /// A request that was prepared, in parts: one whose data are spent can't be run again.
-struct Prepared {
+struct Repeatable {
     document: Option<ExecutableDocument>,
     variables: Variables,
 }
 
-impl Prepared {
+impl Repeatable {
     fn of(mut request: Request) -> Self {
         Self { document: request.parsed_query().ok().cloned(), variables: request.variables }
     }
@@ -132,7 +134,7 @@ impl Prepared {
 struct Subscription {
     schema: GatewaySchema,
     caller: Caller,
-    request: Prepared,
+    request: Repeatable,
 }
 
 impl Subscription {
@@ -211,7 +213,11 @@ impl Subscription {
 
     /// Executes the operation once.
     async fn execute(&self, context: RequestContext, occasion: Occasion) -> Option<Response> {
-        self.schema.execute_stream(self.request.request().data(context).data(occasion)).next().await
+        let provenance = Arc::clone(&context.provenance);
+        let mut response =
+            self.schema.execute_stream(self.request.request().data(context).data(occasion)).next().await?;
+        tell_stale(&mut response, &provenance);
+        Some(response)
     }
 }
 

@@ -145,11 +145,12 @@ impl Subject {
     #[graphql(tag = "pii")]
     async fn age(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "Count to this day instead of today. The age does not grow after the day of death.")]
         at: Option<Date>,
     ) -> Option<Result<Duration>> {
         let at = match at.map(|at| at.given_as("at")).transpose() {
-            Ok(at) => at.unwrap_or_else(|| jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()),
+            Ok(at) => at.unwrap_or_else(|| RequestContext::of(ctx).today()),
             Err(error) => return Some(Err(error)),
         };
         age(&self.0, at).map(|age| Ok(Duration(age)))

@@ -62,7 +62,8 @@ impl SubjectConnection {
     }
 
     /// How the sources fared that the list is made of. Those that the filter excludes are left out.
-    async fn sources(&self) -> &[SubjectConnectionSource] {
+    async fn sources(&self, ctx: &Context<'_>) -> &[SubjectConnectionSource] {
+        RequestContext::of(ctx).provenance.is_unrepeatable();
         &self.sources
     }
 }

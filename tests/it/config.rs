@@ -86,7 +86,7 @@ fn flags_win_over_the_environment_and_the_environment_over_the_file() {
     let config = Config::load(Input { file: Some(path), environment, flags, ..Input::default() }).unwrap();
     assert_eq!(config.limits.deadline, Duration::from_millis(100));
     assert_eq!(config.limits.body_bytes, 20_000);
-    assert_eq!(config.cache.fresh, Duration::from_millis(3));
+    assert_eq!(config.cache.records.fresh, Duration::from_millis(3));
     assert_eq!(config.cache.absent, Duration::from_secs(2), "an empty variable counts as not set");
 }
 

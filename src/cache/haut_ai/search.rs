@@ -6,10 +6,10 @@ use futures::{StreamExt as _, stream};
 
 use super::{Shared, SubjectList, subject_key};
 use crate::{
-    cache::{Fetched, RecordKey},
+    cache::{Fetched, RecordKey, Viewer},
     domain::{DatasetId, HautAiSubjectId, Source, Subject, SubjectId},
     sources::{
-        CredentialId, Fault, SourceError,
+        Fault, SourceError,
         haut_ai::{Detail, SAME_AGAIN},
         paging::MAX_PAGE,
     },
@@ -23,7 +23,8 @@ const LISTING_FROM: usize = 3;
 /// Subjects to be found, and those that were.
 pub(super) struct Search {
     pub(super) shared: Arc<Shared>,
-    pub(super) credential: CredentialId,
+    /// Belongs to the flight.
+    pub(super) viewer: Viewer,
     pub(super) dataset: DatasetId,
     pub(super) missing: Vec<HautAiSubjectId>,
     pub(super) found: Fetched<RecordKey, Subject>,
@@ -59,13 +60,13 @@ impl Search {
         let mut at = 0;
         let mut seen = HashSet::new();
         loop {
-            let window = self.shared.window(self.credential, SubjectList::all(self.dataset), at, MAX_PAGE).await?;
+            let window = self.shared.window(&self.viewer, SubjectList::all(self.dataset), at, MAX_PAGE).await?;
             let before = seen.len();
             for (_, subject) in window.items {
                 seen.insert(subject.record.id);
                 if let Some(position) = self.missing.iter().position(|id| SubjectId::HautAi(*id) == subject.record.id) {
                     let id = self.missing.swap_remove(position);
-                    self.found.insert(subject_key(self.credential, id), Ok(Some(subject)));
+                    self.found.insert(subject_key(self.viewer.credential, id), Ok(Some(subject)));
                 }
             }
             at = window.end;
@@ -90,7 +91,7 @@ impl Search {
         for (id, answer) in answers {
             let answer = match answer {
                 Ok(Detail::There(subject)) => {
-                    self.shared.learn(self.credential, &subject.record);
+                    self.shared.learn(self.viewer.credential, &subject.record);
                     Ok(Some(subject))
                 }
                 Ok(Detail::Absent) => Ok(None),
@@ -100,14 +101,14 @@ impl Search {
                 }
                 Err(error) => Err(error),
             };
-            self.found.insert(subject_key(self.credential, id), answer);
+            self.found.insert(subject_key(self.viewer.credential, id), answer);
         }
         unserved
     }
 
     fn fail(mut self, error: &SourceError) -> Fetched<RecordKey, Subject> {
         for id in self.missing {
-            self.found.insert(subject_key(self.credential, id), Err(error.clone()));
+            self.found.insert(subject_key(self.viewer.credential, id), Err(error.clone()));
         }
         self.found
     }

@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Instant};
 
 use super::{Plan, Sweep, SweepAtLast, WriteError};
 use crate::{
-    cache::{Answer, CachedBrainStem, Touched},
+    cache::{Answer, CachedBrainStem, Touched, Viewer},
     domain::{
         Id, Source, Subject, SubjectId,
         write::{AnimalInput, Purpose},
     },
     events::Change,
     sources::{
-        CredentialId, SourceError,
+        SourceError,
         brainstem::BrainStem,
         write::{Attempt, Written},
     },
@@ -32,14 +32,14 @@ impl CachedBrainStem {
     /// Changes a subject. `None`: it is changed, and has to be read again to see how.
     pub async fn update(
         &self,
-        credential: CredentialId,
+        viewer: &Viewer,
         id: Id<Subject>,
         input: &AnimalInput,
         deadline: Instant,
     ) -> Result<Written<Option<Subject>>, WriteError> {
         let attempt = Arc::new(Attempt::default());
         let write = async {
-            match self.check_update(credential, id, input).await? {
+            match self.check_update(viewer, id, input).await? {
                 Written::Done(()) => self.source.update(id, input, &attempt).await,
                 refused => Ok(refused.map(|()| None)),
             }
@@ -51,13 +51,13 @@ impl CachedBrainStem {
     /// What can be told before sending; only a date of death or birth alone needs a look at the record.
     async fn check_update(
         &self,
-        credential: CredentialId,
+        viewer: &Viewer,
         id: Id<Subject>,
         input: &AnimalInput,
     ) -> Result<Written<()>, SourceError> {
         let mut wrong = self.source.problems(input, Purpose::Update);
         if wrong.is_empty() && BrainStem::needs_the_record(input) {
-            let answer = self.records(credential, &[id]).remove(&id).unwrap_or(Answer::Ready(Ok(None)));
+            let answer = self.records(viewer, &[id]).pop().unwrap_or(Answer::Ready(Ok(None)));
             let Some(now) = answer.get().await? else {
                 return Ok(Written::NotThere);
             };

@@ -7,14 +7,14 @@ use uuid::Uuid;
 
 use super::{Plan, Sweep, WriteError};
 use crate::{
-    cache::{CachedHautAi, Touched},
+    cache::{CachedHautAi, Touched, Viewer},
     domain::{
         BiologicalSex, DatasetId, HautAiSubjectId, Id, Sex, Source, Subject, SubjectId,
         write::{self, FieldError, FieldErrorCode, PersonInput, Purpose},
     },
     events::Change,
     sources::{
-        CredentialId, SourceError,
+        SourceError,
         haut_ai::HautAi,
         write::{Attempt, Written},
     },
@@ -24,14 +24,14 @@ impl CachedHautAi {
     /// Makes a subject in a dataset.
     pub async fn create(
         &self,
-        credential: CredentialId,
+        viewer: &Viewer,
         dataset: DatasetId,
         input: PersonInput,
         deadline: Instant,
     ) -> Result<Written<Subject>, WriteError> {
         let attempt = Arc::new(Attempt::default());
         let write = async {
-            match self.check(credential, dataset, input, Purpose::Create).await? {
+            match self.check(viewer, dataset, input, Purpose::Create).await? {
                 Written::Done((input, by_sex)) => self.source().create(dataset, &input, by_sex, &attempt).await,
                 Written::NotThere => Ok(Written::NotThere),
                 Written::Rejected(wrong) => Ok(Written::Rejected(wrong)),
@@ -44,14 +44,14 @@ impl CachedHautAi {
     /// Changes a subject. `None`: it is changed, and has to be read again to see how.
     pub async fn update(
         &self,
-        credential: CredentialId,
+        viewer: &Viewer,
         id: HautAiSubjectId,
         input: PersonInput,
         deadline: Instant,
     ) -> Result<Written<Option<Subject>>, WriteError> {
         let attempt = Arc::new(Attempt::default());
         let write = async {
-            match self.check(credential, id.dataset_id(), input, Purpose::Update).await? {
+            match self.check(viewer, id.dataset_id(), input, Purpose::Update).await? {
                 Written::Done((input, by_sex)) => self.source().update(id, &input, by_sex, &attempt).await,
                 Written::NotThere => Ok(Written::NotThere),
                 Written::Rejected(wrong) => Ok(Written::Rejected(wrong)),
@@ -64,7 +64,7 @@ impl CachedHautAi {
     /// The input with the sex as an id, and whether it was given in another way.
     async fn check(
         &self,
-        credential: CredentialId,
+        viewer: &Viewer,
         dataset: DatasetId,
         mut input: PersonInput,
         purpose: Purpose,
@@ -79,7 +79,7 @@ impl CachedHautAi {
             match sex {
                 write::Change::Leave => {}
                 write::Change::Clear => input.biological_sex = write::Change::Clear,
-                write::Change::To(sex) => match self.entry_of(credential, sex).await? {
+                write::Change::To(sex) => match self.entry_of(viewer, sex).await? {
                     Some(entry) => input.biological_sex = write::Change::To(entry),
                     None => wrong.push(no_such_sex()),
                 },
@@ -89,8 +89,8 @@ impl CachedHautAi {
     }
 
     /// The first entry of the dictionary that means this sex.
-    async fn entry_of(&self, credential: CredentialId, sex: Sex) -> Result<Option<Id<BiologicalSex>>, SourceError> {
-        let dictionary = self.all_biological_sexes(credential).await?;
+    async fn entry_of(&self, viewer: &Viewer, sex: Sex) -> Result<Option<Id<BiologicalSex>>, SourceError> {
+        let dictionary = self.all_biological_sexes(viewer).await?;
         Ok(dictionary.iter().find(|entry| entry.stands_for(sex)).map(|entry| entry.id))
     }
 

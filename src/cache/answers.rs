@@ -1,0 +1,206 @@
+//! Whole answers: the same request again gets the same bytes, and the same request at the same time waits for them.
+//!
+//! Knows neither GraphQL nor HTTP: a request is a key, an answer a value. An answer is served for as long as the first of
+//! its parts is fresh, and not any more once a write or purge was answered that can change one of them.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, WeakShared},
+};
+use moka::{Expiry, policy::EvictionPolicy};
+
+use super::{
+    Generations, Provenance,
+    generations::{Beginning, Now},
+    metrics::{CacheMetrics, LevelCounts},
+    viewer::Part,
+};
+
+/// Bytes counted for the store's own bookkeeping.
+const OVERHEAD: u32 = 512;
+
+/// What takes memory.
+pub trait Weight {
+    /// Bytes, beside those of the type itself.
+    fn bytes(&self) -> usize;
+}
+
+/// What an answer was made of, and when.
+#[derive(Debug)]
+pub struct Whole<V> {
+    pub value: V,
+    pub provenance: Arc<Provenance>,
+    began: Beginning,
+}
+
+/// Answers by request.
+pub struct Answers<K, V> {
+    kept: moka::sync::Cache<K, Arc<Whole<V>>>,
+    flights: Mutex<HashMap<K, Airborne<V>>>,
+    numbers: AtomicU64,
+    generations: Arc<Generations>,
+    counts: LevelCounts,
+}
+
+struct Airborne<V> {
+    number: u64,
+    began: Beginning,
+    flight: WeakShared<BoxFuture<'static, Arc<Whole<V>>>>,
+}
+
+/// An answer goes when its first part does.
+struct WithItsParts;
+
+impl<K, V> Expiry<K, Arc<Whole<V>>> for WithItsParts {
+    fn expire_after_create(&self, _: &K, whole: &Arc<Whole<V>>, _: Instant) -> Option<Duration> {
+        Some(whole.provenance.fresh_for())
+    }
+
+    fn expire_after_update(
+        &self,
+        key: &K,
+        whole: &Arc<Whole<V>>,
+        at: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        self.expire_after_create(key, whole, at)
+    }
+}
+
+impl<V> Whole<V> {
+    /// An answer that is nobody else's.
+    pub fn apart(value: V, provenance: Arc<Provenance>) -> Self {
+        Self { value, provenance, began: Beginning::default() }
+    }
+
+    /// Whether no write or purge that can change it was answered since it began, nor may come at any time.
+    fn holds(&self, now: &Now<'_>) -> bool {
+        Part::ALL.into_iter().all(|part| !self.provenance.has(part) || now.holds(part, self.began))
+    }
+}
+
+impl<K, V> Answers<K, V>
+where
+    K: Hash + Eq + Clone + Weight + Send + Sync + 'static,
+    V: Weight + Send + Sync + 'static,
+{
+    /// Keeps at most `max_bytes`. Zero keeps nothing.
+    pub(super) fn new(max_bytes: u64, generations: &Arc<Generations>, counts: LevelCounts) -> Arc<Self> {
+        let evicted = counts.clone();
+        let bytes = |key: &K, whole: &Arc<Whole<V>>| {
+            let bytes = key.bytes() + whole.value.bytes() + size_of::<K>() + size_of::<Whole<V>>();
+            u32::try_from(bytes).unwrap_or(u32::MAX).saturating_add(OVERHEAD)
+        };
+        let kept = moka::sync::Cache::builder()
+            .max_capacity(max_bytes)
+            .weigher(bytes)
+            .eviction_policy(EvictionPolicy::lru())
+            .expire_after(WithItsParts)
+            .eviction_listener(move |_, _, cause| evicted.removed(cause))
+            .build();
+        let generations = Arc::clone(generations);
+        Arc::new(Self { kept, flights: Mutex::default(), numbers: AtomicU64::new(0), generations, counts })
+    }
+
+    /// An answer that is at hand without waiting.
+    pub fn at_hand(&self, key: &K) -> Option<Arc<Whole<V>>> {
+        let whole = self.kept.get(key)?;
+        if !whole.holds(&self.generations.now()) {
+            self.kept.invalidate(key);
+            return None;
+        }
+        self.counts.hit.inc();
+        Some(whole)
+    }
+
+    /// The answer of the same request that is being made, or else of `make`, to which `provenance` belongs. It is kept where
+    /// `keep` says so of the value, and what it was made of lets it. Whoever waits drives it; one that goes away hands over.
+    pub async fn answer(
+        self: &Arc<Self>,
+        key: K,
+        provenance: Arc<Provenance>,
+        make: impl Future<Output = V> + Send + 'static,
+        keep: fn(&V) -> bool,
+    ) -> Arc<Whole<V>> {
+        let flight = {
+            let mut flights = self.flights();
+            let now = self.generations.now();
+            let is_current =
+                |airborne: &&Airborne<V>| Part::ALL.into_iter().all(|part| now.holds(part, airborne.began));
+            let flying = flights.get(&key).filter(is_current).filter(|_| provenance.takes_flights());
+            if let Some(flight) = flying.and_then(|airborne| airborne.flight.upgrade()) {
+                self.counts.joined.inc();
+                flight
+            } else {
+                self.counts.missed.inc();
+                self.counts.flights.inc();
+                let (number, began) = (self.numbers.fetch_add(1, Ordering::Relaxed), now.beginning());
+                let landing = Landing { answers: Arc::clone(self), key: key.clone(), number };
+                let flight = async move {
+                    let whole = Arc::new(Whole { value: make.await, provenance, began });
+                    if keep(&whole.value) {
+                        landing.answers.keep(&landing.key, &whole);
+                    }
+                    // Kept first, then taken out of the air, then told to those who wait.
+                    drop(landing);
+                    whole
+                };
+                let flight = flight.boxed().shared();
+                if let Some(flight) = flight.downgrade() {
+                    flights.insert(key, Airborne { number, began, flight });
+                }
+                flight
+            }
+        };
+        flight.await
+    }
+
+    /// Keeps an answer, also once more when it has become larger.
+    pub fn keep(&self, key: &K, whole: &Arc<Whole<V>>) {
+        if !whole.provenance.is_repeatable() || whole.provenance.fresh_for().is_zero() {
+            return;
+        }
+        // Held while it goes in: a write that is answered meanwhile waits, and then makes it unreachable.
+        let now = self.generations.now();
+        if whole.holds(&now) {
+            self.kept.insert(key.clone(), Arc::clone(whole));
+        }
+    }
+
+    fn flights(&self) -> MutexGuard<'_, HashMap<K, Airborne<V>>> {
+        // A panic while it was held left at worst a flight that is not joined.
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how much is kept now.
+    pub fn measure(&self, metrics: &CacheMetrics) {
+        self.kept.run_pending_tasks();
+        metrics.set_size("answers", (self.kept.entry_count(), self.kept.weighted_size()));
+    }
+}
+
+/// Takes a request out of the air when its answer lands, and as well when nobody waits for it any more.
+struct Landing<K: Hash + Eq, V> {
+    answers: Arc<Answers<K, V>>,
+    key: K,
+    number: u64,
+}
+
+impl<K: Hash + Eq, V> Drop for Landing<K, V> {
+    fn drop(&mut self) {
+        let mut flights = self.answers.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if flights.get(&self.key).is_some_and(|airborne| airborne.number == self.number) {
+            flights.remove(&self.key);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! An answer as bytes, ready to be sent to whoever asks the same: plain and compressed, with what caches are told of it.
+//!
+//! Knows headers and bytes, not what they say.
+
+use std::{io::Write as _, sync::OnceLock};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{AGE, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY},
+    },
+    response::Response,
+};
+use flate2::{Compression, write::GzEncoder};
+
+use super::{
+    SMALLEST_COMPRESSED,
+    accept::Format,
+    revalidation::{revalidated, version_of},
+};
+use crate::{
+    cache::{Provenance, answers::Weight},
+    domain::Source,
+    loaders::Credentials,
+    schema::Scope,
+};
+
+/// What makes one request the same as another: who asks, and every byte of it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct RequestKey {
+    pub(super) credentials: Credentials,
+    pub(super) granted: &'static [Scope],
+    pub(super) format: Format,
+    pub(super) is_get: bool,
+    /// The body, or the query string.
+    pub(super) bytes: Bytes,
+}
+
+impl Weight for RequestKey {
+    fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// An answer, written down.
+pub(super) struct Written {
+    status: StatusCode,
+    format: Format,
+    /// Whether execution began and nothing failed.
+    is_good: bool,
+    body: Bytes,
+    gzip: OnceLock<Bytes>,
+    version: OnceLock<String>,
+    /// As the caller named the operation, for the log line of whoever gets the same answer.
+    pub(super) operation_name: Option<String>,
+}
+
+impl Weight for Written {
+    fn bytes(&self) -> usize {
+        self.body.len() + self.gzip.get().map_or(0, Bytes::len)
+    }
+}
+
+impl Written {
+    pub(super) fn new(
+        status: StatusCode,
+        format: Format,
+        is_good: bool,
+        body: String,
+        operation_name: Option<String>,
+    ) -> Self {
+        let (gzip, version) = (OnceLock::new(), OnceLock::new());
+        Self { status, format, is_good, body: body.into(), gzip, version, operation_name }
+    }
+
+    /// Whether it may be given to whoever asks the same.
+    pub(super) fn is_good(&self) -> bool {
+        self.is_good
+    }
+
+    /// As the answer to a POST, which no cache keeps.
+    pub(super) fn to_post(&self, provenance: &Provenance, takes_gzip: bool) -> Response {
+        let mut response = self.plain_or_compressed(takes_gzip);
+        if response.headers().contains_key(CONTENT_ENCODING) {
+            response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
+        }
+        self.tell_age(provenance, &mut response);
+        response
+    }
+
+    /// As the answer to a GET, which says by itself that it depends on what encoding is taken. One without errors may be kept, and used again when it is still the same: by the caller
+    /// alone, or where `is_open` and all of it came from a public portal, by anybody.
+    pub(super) fn to_get(
+        &self,
+        provenance: &Provenance,
+        is_open: bool,
+        takes_gzip: bool,
+        request: &HeaderMap,
+    ) -> Response {
+        let mut response = self.plain_or_compressed(takes_gzip);
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        if !self.is_good {
+            return response;
+        }
+        self.tell_age(provenance, &mut response);
+        let is_public = is_open && provenance.is_only_of(Source::BrainStem);
+        let cache_control = match provenance.fresh_for().as_secs() {
+            seconds @ 1.. if is_public => HeaderValue::try_from(format!("public, max-age={seconds}")).ok(),
+            _ => None,
+        };
+        let cache_control = cache_control.unwrap_or(HeaderValue::from_static("private, no-cache"));
+        response.headers_mut().insert(CACHE_CONTROL, cache_control);
+        let version = self.version.get_or_init(|| version_of(&[self.format.content_type().as_bytes(), &self.body]));
+        revalidated(response, version, request)
+    }
+
+    /// How long ago the oldest part of it was read.
+    fn tell_age(&self, provenance: &Provenance, response: &mut Response) {
+        if let Some(age) = provenance.age().filter(|_| self.is_good) {
+            response.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
+        }
+    }
+
+    /// Makes the compressed bytes, unless they are there or not worthwhile; whether it did.
+    pub(super) fn compress(&self) -> bool {
+        let is_due = self.is_worthwhile() && self.gzip.get().is_none();
+        is_due && self.gzip.set(compress(&self.body)).is_ok()
+    }
+
+    fn is_worthwhile(&self) -> bool {
+        self.body.len() as u64 >= SMALLEST_COMPRESSED
+    }
+
+    fn plain_or_compressed(&self, takes_gzip: bool) -> Response {
+        let compressed = self.gzip.get().filter(|_| takes_gzip);
+        let mut response = Response::new(Body::from(compressed.unwrap_or(&self.body).clone()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.format.content_type()));
+        // Answers may hold personal data: no cache between here and the caller keeps them.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if compressed.is_some() {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
+    }
+}
+
+/// At the level that costs less than it saves on a local network, as what is compressed on the way.
+fn compress(body: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    let written = encoder.write_all(body).and_then(|()| encoder.finish());
+    written.expect("memory takes what is written to it").into()
+}
