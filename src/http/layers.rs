@@ -9,7 +9,10 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header::RETRY_AFTER},
+    http::{
+        HeaderName, HeaderValue, Method, StatusCode,
+        header::{AGE, ETAG, RETRY_AFTER},
+    },
     middleware::Next,
     response::Response,
 };
@@ -145,7 +148,7 @@ pub(super) fn cors(origins: &CorsOrigins) -> Option<CorsLayer> {
         .allow_methods([Method::GET, Method::POST])
         // The origin is trusted already, and clients bring headers of their own (client name and version, tracing).
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([REQUEST_ID, RETRY_AFTER])
+        .expose_headers([REQUEST_ID, RETRY_AFTER, AGE, ETAG])
         .max_age(Duration::from_secs(600));
     Some(cors)
 }
