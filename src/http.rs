@@ -171,7 +171,8 @@ fn routes(service: &Arc<Service>) -> Router {
     router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
 }
 
-/// The layers, from the innermost to the outermost.
+/// The layers around the routes. Each call of `layer` is another box that is copied for every request, so those that are
+/// always there come together.
 fn with_layers(router: Router, service: &Arc<Service>) -> Router {
     // Next to the routes, so that the layers around it see a panic as an ordinary 500.
     let mut router = router.layer(CatchPanicLayer::custom(layers::panicked));
@@ -179,19 +180,18 @@ fn with_layers(router: Router, service: &Arc<Service>) -> Router {
     if let Some(cors) = layers::cors(&service.cors_origins) {
         router = router.layer(cors);
     }
-    // Before CORS, which would answer a preflight for a host that is not ours.
-    if let Some(allowed) = &service.allowed_hosts {
-        router = router.layer(from_fn_with_state(Arc::clone(allowed), host::check));
-    }
-    router
-        // Around all that writes bodies.
-        .layer(compression())
-        // On every answer: none is to be taken for a script or a page that it does not say it is.
-        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
-        // Sees the status that goes out, and the time that everything took.
-        .layer(from_fn(layers::log))
+    router.layer((
         // Outermost: whatever happens inside has an id.
-        .layer(from_fn(layers::request_id))
+        from_fn(layers::request_id),
+        // Sees the status that goes out, and the time that everything took.
+        from_fn(layers::log),
+        // On every answer: none is to be taken for a script or a page that it does not say it is.
+        SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        // Around all that writes bodies.
+        compression(),
+        // Before CORS, which would answer a preflight for a host that is not ours.
+        from_fn_with_state(service.allowed_hosts.clone(), host::check),
+    ))
 }
 
 /// gzip, at the level that costs less than it saves on a local network.
