@@ -9,7 +9,7 @@ use futures::future;
 
 use super::{CachedBrainStem, CachedHautAi, Generations, Store, writes::Stores};
 use crate::{
-    config::{self, Config},
+    config::{self, Config, Sideload},
     domain::{Procedure, Source, Subject, SubjectId},
     events::Listener,
     sources::{
@@ -26,8 +26,8 @@ const WARY_FOR: Duration = Duration::from_secs(60);
 pub struct Sources {
     pub haut_ai: Option<CachedHautAi>,
     pub brainstem: Option<CachedBrainStem>,
-    /// Whether lists bring related records along.
-    pub sideload: bool,
+    /// Whether lists bring related records along. Never where nothing is kept, and they would be lost.
+    pub sideload: Sideload,
     /// Records that one page of a list may examine where the gateway itself filters.
     pub max_scan: u64,
     /// Records of one source that a list may read to be sorted.
@@ -68,7 +68,9 @@ impl Sources {
             Some(brainstem) => Some(CachedBrainStem::new(BrainStem::new(brainstem, &config.limits)?, stores.clone())),
             None => None,
         };
-        let sideload = config.brainstem.as_ref().is_some_and(|brainstem| brainstem.sideload);
+        let keeps = !fresh.is_zero() && max_bytes > 0;
+        let sideload = config.brainstem.as_ref().filter(|_| keeps);
+        let sideload = sideload.map_or(Sideload::Never, |brainstem| brainstem.sideload);
         let config::Limits { max_scan, max_gather, .. } = config.limits;
         Ok(Arc::new(Self { haut_ai, brainstem, sideload, max_scan, max_gather, stores }))
     }

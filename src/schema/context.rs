@@ -69,12 +69,7 @@ impl RequestContext {
     }
 
     /// A walk over the subjects that pass a filter.
-    pub(super) fn walk(
-        &self,
-        filter: SubjectFilter,
-        order: Option<SubjectOrder>,
-        include: Vec<&'static str>,
-    ) -> Walk<'_> {
+    pub(super) fn walk(&self, filter: SubjectFilter, order: Option<SubjectOrder>, include: Vec<String>) -> Walk<'_> {
         let (sources, credentials, deadline) = (&*self.sources, self.credentials, self.deadline);
         Walk { sources, credentials, deadline, filter, order, include }
     }
