@@ -175,8 +175,8 @@ pub struct BrainStem {
     pub auth_scheme: AuthScheme,
     /// `BRAINSTEM_GENERATION`, default `current`.
     pub generation: Generation,
-    /// `BRAINSTEM_SIDELOAD`, default false: let lists bring related records along (`include[]`).
-    pub sideload: bool,
+    /// `BRAINSTEM_SIDELOAD`, default `auto`: whether lists bring related records along (`include[]`).
+    pub sideload: Sideload,
     /// `BRAINSTEM_TIMEOUT_MS`, default 10,000: one request, from connecting to the last byte.
     pub timeout: Duration,
 }
@@ -192,6 +192,16 @@ pub enum Portal {
 pub enum AuthScheme {
     Bearer,
     Token,
+}
+
+/// Whether lists bring along the records that a query selects of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sideload {
+    /// Where it is worth its while.
+    Auto,
+    /// Wherever they are selected.
+    Always,
+    Never,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

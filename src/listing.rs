@@ -40,7 +40,7 @@ pub struct Walk<'a> {
     pub filter: SubjectFilter,
     pub order: Option<SubjectOrder>,
     /// What BrainSTEM's lists bring along.
-    pub include: Vec<&'static str>,
+    pub include: Vec<String>,
 }
 
 /// One page of the walk.

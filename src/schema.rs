@@ -16,6 +16,7 @@ pub mod federation;
 pub mod filter;
 pub mod license;
 pub mod log;
+mod lookahead;
 pub mod mutation;
 pub mod node;
 pub mod procedure;

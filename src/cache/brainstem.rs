@@ -15,7 +15,7 @@ use crate::{
     sources::{
         CredentialId, SourceError,
         brainstem::{BrainStem, ListQuery, Model, Related},
-        paging::{Allowance, NotWhole, Page, Weighed, Window, whole, window},
+        paging::{Allowance, MAX_PAGE, NotWhole, Page, Weighed, Window, whole, window},
     },
 };
 
@@ -78,10 +78,16 @@ impl CachedBrainStem {
         count: u64,
     ) -> Result<Window<T>, SourceError> {
         let fetch = |at, count| self.page(viewer, query, at, count);
-        let mut read = window(Source::BrainStem, offset, count, fetch).await?;
+        // Where only one record more tells whether something follows, it is asked for at once.
+        let looks_ahead = self.source.counts_nothing() && count < MAX_PAGE;
+        let mut read = window(Source::BrainStem, offset, count + u64::from(looks_ahead), fetch).await?;
+        if looks_ahead {
+            read.cut(offset.saturating_add(count));
+        }
         if read.follows.is_none() {
             // Only a look tells.
-            read.follows = Some(self.page::<T>(viewer, query, read.end, 1).await?.holds(read.end));
+            let bare = &ListQuery { include: Vec::new(), ..query.clone() };
+            read.follows = Some(self.page::<T>(viewer, bare, read.end, 1).await?.holds(read.end));
         }
         Ok(read)
     }

@@ -15,7 +15,7 @@ use super::{
     writes::Stores,
 };
 use crate::{
-    config::{self, Config},
+    config::{self, Config, Sideload},
     domain::{Procedure, Source, Subject, SubjectId},
     events::Listener,
     sources::{
@@ -32,8 +32,8 @@ const WARY_FOR: Duration = Duration::from_secs(60);
 pub struct Sources {
     pub haut_ai: Option<CachedHautAi>,
     pub brainstem: Option<CachedBrainStem>,
-    /// Whether lists bring related records along.
-    pub sideload: bool,
+    /// Whether lists bring related records along. Never where nothing is kept, and they would be lost.
+    pub sideload: Sideload,
     /// Records that one page of a list may examine where the gateway itself filters.
     pub max_scan: u64,
     /// Records of one source that a list may read to be sorted.
@@ -80,7 +80,9 @@ impl Sources {
             Some(brainstem) => Some(CachedBrainStem::new(BrainStem::new(brainstem, &config.limits)?, stores.clone())),
             None => None,
         };
-        let sideload = config.brainstem.as_ref().is_some_and(|brainstem| brainstem.sideload);
+        let keeps = max_bytes > 0;
+        let sideload = config.brainstem.as_ref().filter(|_| keeps);
+        let sideload = sideload.map_or(Sideload::Never, |brainstem| brainstem.sideload);
         let config::Limits { max_scan, max_gather, .. } = config.limits;
         let max_answers = max_bytes / 4;
         Ok(Arc::new(Self {

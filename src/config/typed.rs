@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::{
     Auth, AuthScheme, BrainStem, Cache, Config, Gateway, Generation, HautAi, HautAiAccess, Lifetime, Limits, LogFormat,
-    Persisted, Portal, TextFile, Untrusted,
+    Persisted, Portal, Sideload, TextFile, Untrusted,
     fault::{Fault, Faults},
     keys::{Fallback, Key, Kind, Section, key},
     settings::{Setting, Settings},
@@ -146,7 +146,11 @@ fn brainstem(reader: &mut Reader) -> Option<BrainStem> {
             "legacy" => Generation::Legacy,
             _ => Generation::Current,
         },
-        sideload: reader.value("brainstem.sideload", values::switch),
+        sideload: match reader.value("brainstem.sideload", values::choice) {
+            "true" => Sideload::Always,
+            "false" => Sideload::Never,
+            _ => Sideload::Auto,
+        },
         timeout: reader.value("brainstem.timeout_ms", values::millis),
     };
     if source.portal == Portal::Super && source.generation == Generation::Current {

@@ -113,7 +113,9 @@ impl<'a> Stream<'a> {
             let gathering = deadline.bound(Source::BrainStem, gathered).await?;
             return Sorted::new((Source::BrainStem, limit), gathering, order, (direction, from)).map(Self::Sorted);
         }
-        let query = ListQuery { include: walk.include.clone(), ..query };
+        // Where many records may not pass, what they bring along would be lost with them.
+        let include = if rest == SubjectFilter::default() { walk.include.clone() } else { Vec::new() };
+        let query = ListQuery { include, ..query };
         let queries = in_order(query, walk.order);
         let has_dated_part = queries.len() > 1;
         let reader = Reader::new(Queries::new(source, viewer, queries, deadline), direction, from);

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     context::{RequestContext, add_error},
     error::{Error, Result},
+    lookahead::sideloads,
 };
 use crate::{
     cache::{Answer, RecordKey},
@@ -246,7 +247,9 @@ pub(super) async fn of_list<T: Model, G>(
         (Some(position), Direction::Backwards) => position.before_its_record(),
     };
     let count_of_queries = list.queries.len();
-    let queries = Queries::<T>::new(source, viewer, list.queries, request.deadline);
+    let include = sideloads::<T>(ctx, slice.size);
+    let queries = list.queries.into_iter().map(|query| ListQuery { include: include.clone(), ..query }).collect();
+    let queries = Queries::<T>::new(source, viewer, queries, request.deadline);
     let mut reader = Reader::new(queries, slice.direction, &from);
     let (mut edges, mut unreadable, mut reached) = (Vec::new(), 0, None);
     let cursor = |border, is_record| cursor::encode(list.fingerprint, &ListPosition { border, is_record });

@@ -87,12 +87,7 @@ impl RequestContext {
     }
 
     /// A walk over the subjects that pass a filter.
-    pub(super) fn walk(
-        &self,
-        filter: SubjectFilter,
-        order: Option<SubjectOrder>,
-        include: Vec<&'static str>,
-    ) -> Walk<'_> {
+    pub(super) fn walk(&self, filter: SubjectFilter, order: Option<SubjectOrder>, include: Vec<String>) -> Walk<'_> {
         Walk { sources: &self.sources, viewers: &self.viewers, deadline: self.deadline, filter, order, include }
     }
 

@@ -11,11 +11,11 @@ use super::{
     context::{RequestContext, add_error},
     error::{Error, Result},
     filter::{SubjectFilter, SubjectOrder},
+    lookahead::sideloads,
     sources::SourceState,
     subject::{Subject, SubjectSource},
 };
 use crate::{
-    config::Generation,
     domain::{
         self, Id, NodeId, Source, SubjectId,
         cursor::{self, Fingerprint, SubjectPosition},
@@ -151,7 +151,7 @@ async fn filtered(
         (Some(position), Direction::Forwards) => position,
         (Some(position), Direction::Backwards) => position.before_its_record(),
     };
-    let include = if request.sources.sideload { sideloads(request, &ctx.look_ahead()) } else { Vec::new() };
+    let include = sideloads::<domain::Subject>(ctx, slice.size);
     let walk = request.walk(filter.clone(), order, include);
     let counts = Counts::of(filter);
     let counting = async {
@@ -244,36 +244,6 @@ pub(super) async fn of_project(
         ));
     }
     filtered(ctx, "project.subjects", paging, filter, order).await
-}
-/// What the selection asks of each animal, as BrainSTEM calls it in `include[]`.
-fn sideloads(request: &RequestContext, list: &Lookahead<'_>) -> Vec<&'static str> {
-    let Some(brainstem) = &request.sources.brainstem else {
-        return Vec::new();
-    };
-    let legacy = brainstem.source().generation() == Generation::Legacy;
-    let selects = |path: &[&str]| {
-        let of = |subject: Lookahead<'_>| path.iter().fold(subject, |at, field| at.field(field)).exists();
-        of(list.field("nodes")) || of(list.field("edges").field("node"))
-    };
-    let regions_selected =
-        selects(&["procedures", "nodes", "brainRegion"]) || selects(&["procedures", "edges", "node", "brainRegion"]);
-    let species_selected = selects(&["species"]) || selects(&["strain", "species"]);
-    let procedures = if legacy { "actions.*" } else { "procedures.*" };
-    let regions = if legacy { "actions.brain_region.*" } else { "procedures.brain_region.*" };
-    [
-        (selects(&["projects"]), "projects.*"),
-        (selects(&["procedures"]), procedures),
-        (regions_selected, regions),
-        (selects(&["logs"]) && !legacy, "subjectlogs.*"),
-        (selects(&["licenses"]), "licenses.*"),
-        (selects(&["strain"]) || species_selected, "strain.*"),
-        (species_selected, "strain.species.*"),
-        (selects(&["supplier"]), "supplier.*"),
-        (selects(&["breeding"]), "breeding.*"),
-    ]
-    .into_iter()
-    .filter_map(|(wanted, include)| wanted.then_some(include))
-    .collect()
 }
 
 /// A subject by its typed id.

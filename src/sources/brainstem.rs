@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::Context as _;
@@ -28,6 +31,7 @@ use crate::{
 mod answer;
 mod model;
 mod pushdown;
+mod sideload;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -35,6 +39,7 @@ mod write;
 
 pub use model::{Model, Related};
 pub use pushdown::Pushdown;
+use sideload::{Learnt, may_be_of_the_include};
 
 /// Ids in one batch: about 70 fit into the request line of a real server.
 pub const MAX_BATCH: usize = 50;
@@ -51,6 +56,9 @@ pub struct BrainStem {
     credential: CredentialId,
     traffic: Traffic,
     page_cap: PageCap,
+    learnt: Learnt,
+    /// The server gave its last full page without saying whether more follows.
+    counts_nothing: AtomicBool,
 }
 
 /// Which records of a list, in which order, and what comes along.
@@ -58,8 +66,9 @@ pub struct BrainStem {
 pub struct ListQuery {
     /// Parameter and value: `filter{name}`, `wt-1`.
     pub filters: Vec<(&'static str, String)>,
-    /// Related records to bring along: `projects.*`.
-    pub include: Vec<&'static str>,
+    /// Related records to bring along: `projects.*`. A hint: a server may bring less, and a list that was read without them
+    /// is the same list.
+    pub include: Vec<String>,
     /// The fields to sort by, `-` before one that descends; none: the model's own order.
     pub sort: &'static [&'static str],
 }
@@ -102,6 +111,8 @@ impl BrainStem {
             ),
             traffic: Traffic::default(),
             page_cap: PageCap::default(),
+            learnt: Learnt::default(),
+            counts_nothing: AtomicBool::new(false),
         })
     }
 
@@ -127,12 +138,37 @@ impl BrainStem {
     pub async fn page<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<Listed<T>, SourceError> {
         // Once more where the server told only now how it pages.
         for _ in 0..2 {
-            let listed = self.traffic.watch(self.asked_page(query, at, count)).await?;
+            let listed = self.traffic.watch(self.page_with_or_without(query, at, count)).await?;
             if listed.page.holds(at) || listed.page.is_end() {
                 return Ok(listed);
             }
         }
         Err(error(PAGES_DO_NOT_FOLLOW))
+    }
+
+    /// The page with what is to come along, or without it where the server fails for that.
+    async fn page_with_or_without<T: Model>(
+        &self,
+        query: &ListQuery,
+        at: u64,
+        count: u64,
+    ) -> Result<Listed<T>, SourceError> {
+        let query = &ListQuery { include: self.learnt.accepted(T::NAME, &query.include), ..query.clone() };
+        let failed = match self.asked_page(query, at, count).await {
+            Err(error) if !query.include.is_empty() => error,
+            answered => return answered,
+        };
+        if failed.fault == Fault::Timeout {
+            // It may be too much at once; for another attempt the time is over.
+            self.learnt.refuse(T::NAME, &query.include);
+        }
+        if !may_be_of_the_include(&failed.fault) {
+            return Err(failed);
+        }
+        let bare = ListQuery { include: Vec::new(), ..query.clone() };
+        let listed = self.asked_page(&bare, at, count).await?;
+        self.learnt.refuse(T::NAME, &query.include);
+        Ok(listed)
     }
 
     async fn asked_page<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<Listed<T>, SourceError> {
@@ -152,13 +188,26 @@ impl BrainStem {
         {
             self.page_cap.learn(size);
         }
+        match (page.total, page.follows) {
+            (None, None) => self.counts_nothing.store(true, Ordering::Relaxed),
+            (Some(_), _) | (_, Some(true)) => self.counts_nothing.store(false, Ordering::Relaxed),
+            // A short page shows nothing.
+            (None, Some(false)) => {}
+        }
+        self.learnt.measure(page.items.iter().flatten().map(|item| &*item.record));
+        list.listed.related.measured_by(&self.learnt);
         Ok(list.listed)
     }
 
+    /// Whether the server gave its last full page without saying whether more follows.
+    pub fn counts_nothing(&self) -> bool {
+        self.counts_nothing.load(Ordering::Relaxed)
+    }
+
     /// What makes one read of [`page`](Self::page) the same as another: the list's URL and the stretch, in whatever words
-    /// the server is asked for it.
+    /// the server is asked for it, and whatever comes along.
     pub fn page_identity<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<String, SourceError> {
-        self.list_url::<T>(query).map(|url| format!("{url}#{at}+{count}"))
+        self.list_url::<T>(query, &[]).map(|url| format!("{url}#{at}+{count}"))
     }
 
     /// Cuts ids into batches that fit into a request line each.
@@ -228,24 +277,32 @@ impl BrainStem {
     fn page_url<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<(Url, u64, u64), SourceError> {
         let (page, limit) = covering_page(at, count, self.page_cap.get());
         let start = (page - 1) * limit;
-        let mut url = self.list_url::<T>(query)?;
-        let mut pairs = url.query_pairs_mut();
-        for (parameter, value) in [("limit", limit), ("offset", start), ("page", page), ("per_page", limit)] {
-            pairs.append_pair(parameter, &value.to_string());
+        let mut include = query.include.as_slice();
+        loop {
+            let mut url = self.list_url::<T>(query, include)?;
+            let mut pairs = url.query_pairs_mut();
+            for (parameter, value) in [("limit", limit), ("offset", start), ("page", page), ("per_page", limit)] {
+                pairs.append_pair(parameter, &value.to_string());
+            }
+            drop(pairs);
+            let request_line = "GET  HTTP/1.1\r\n".len() + url.path().len() + 1 + url.query().map_or(0, str::len);
+            match include.split_last() {
+                // What does not fit is loaded by itself.
+                Some((_, fewer)) if request_line > REQUEST_LINE => include = fewer,
+                _ => return Ok((url, start, limit)),
+            }
         }
-        drop(pairs);
-        Ok((url, start, limit))
     }
 
     /// The list's URL without the stretch.
-    fn list_url<T: Model>(&self, query: &ListQuery) -> Result<Url, SourceError> {
+    fn list_url<T: Model>(&self, query: &ListQuery, include: &[String]) -> Result<Url, SourceError> {
         let mut url = self.url::<T>(None)?;
         let mut pairs = url.query_pairs_mut();
         for (parameter, value) in &query.filters {
             pairs.append_pair(parameter, value);
         }
-        for include in &query.include {
-            pairs.append_pair("include[]", include);
+        for path in include {
+            pairs.append_pair("include[]", path);
         }
         // A batch is matched by id, so that any order that holds still will do.
         let by_id = query.filters.first().is_some_and(|(parameter, _)| *parameter == "filter{id.in}");

@@ -125,6 +125,18 @@ impl<T> Window<T> {
     }
 }
 
+impl<T> Window<T> {
+    /// Leaves out what lies behind `end`.
+    pub fn cut(&mut self, end: u64) {
+        if self.end > end {
+            let kept = self.items.partition_point(|(at, _)| *at < end);
+            let left_out = self.items.split_off(kept).len() as u64;
+            self.unreadable = self.unreadable.saturating_sub((self.end - end).saturating_sub(left_out));
+            (self.end, self.follows) = (end, Some(true));
+        }
+    }
+}
+
 /// Why a walk stops that would not end otherwise.
 pub(super) const PAGES_DO_NOT_FOLLOW: Fault = Fault::Invalid("its pages do not follow each other");
 

@@ -79,7 +79,8 @@ async fn each_portal_has_its_paths_and_the_public_one_is_shown_no_token() {
     for (portal, token, expected) in
         [("private", Some(BRAINSTEM_TOKEN), true), ("public", None, false), ("public", Some(BRAINSTEM_TOKEN), false)]
     {
-        let builder = animals().unset("BRAINSTEM_TOKEN").set("BRAINSTEM_PORTAL", portal);
+        let builder =
+            animals().unset("BRAINSTEM_TOKEN").set("BRAINSTEM_PORTAL", portal).set("BRAINSTEM_SIDELOAD", "false");
         let builder = if let Some(token) = token { builder.set("BRAINSTEM_TOKEN", token) } else { builder };
         let app = builder.build().await;
         app.query("{ subjects(first: 5) { nodes { name strain { name } projects { name } } } }").await.data();

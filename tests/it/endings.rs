@@ -132,7 +132,7 @@ async fn sideloading_takes_one_request_also_for_what_is_nested() {
         procedures(first: 2) { edges { node { brainRegion { name } } } } } } } }";
     let sideloaded = app.query(query).await;
     assert_eq!(app.brainstem().take_log().len(), 1);
-    let plain = TestApp::new().await;
+    let plain = TestApp::builder().set("BRAINSTEM_SIDELOAD", "false").build().await;
     assert_eq!(plain.query(query).await.data(), sideloaded.data());
     assert!(to_path(&plain.brainstem().log(), "species/").len() == 1);
 }

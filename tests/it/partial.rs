@@ -247,7 +247,7 @@ async fn one_relation_that_fails_leaves_its_siblings() {
         ("/breeding/", &["breeding"]),
         ("/subjectlog/", &["logs"]),
     ] {
-        let app = TestApp::new().await;
+        let app = TestApp::builder().set("BRAINSTEM_SIDELOAD", "false").build().await;
         fail(app.brainstem(), Fault::new(FaultKind::Html(500)).on_path(path));
         let answer = app.query(query).await;
         let edges = answer.0["data"]["list"]["edges"].as_array().unwrap();

@@ -11,6 +11,11 @@ use crate::util::{TestApp, to_path};
 const FIFTY: &str = "{ subjects(first: 50, filter: {sources: [BRAINSTEM]}) { nodes { \
     id projects { id name } procedures(first: 3) { nodes { id type } } strain { id name species { id name } } } } }";
 
+/// A gateway whose lists bring nothing along: its relations are loaded.
+async fn loading() -> TestApp {
+    TestApp::builder().set("BRAINSTEM_SIDELOAD", "false").build().await
+}
+
 /// How many different ids stand under a JSON pointer of the nodes.
 fn distinct(nodes: &[Value], list: &str) -> usize {
     let ids = nodes.iter().flat_map(|node| node.pointer(list).and_then(Value::as_array).cloned().unwrap_or_default());
@@ -19,7 +24,7 @@ fn distinct(nodes: &[Value], list: &str) -> usize {
 
 #[tokio::test]
 async fn fifty_subjects_cost_one_request_a_relation_and_fifty_ids() {
-    let app = TestApp::new().await;
+    let app = loading().await;
     let cold = app.query(FIFTY).await;
     let log = app.brainstem().take_log();
     let nodes = cold.data()["subjects"]["nodes"].as_array().unwrap();
@@ -43,7 +48,7 @@ async fn fifty_subjects_cost_one_request_a_relation_and_fifty_ids() {
 
 #[tokio::test]
 async fn the_relations_of_a_level_are_asked_side_by_side() {
-    let app = TestApp::new().await;
+    let app = loading().await;
     app.query("{ subjects(first: 50, filter: {sources: [BRAINSTEM]}) { nodes { id } } }").await.data();
     app.clear_logs();
     // Relations of the first level are under way together: each has come before the first of them is answered.
@@ -59,10 +64,10 @@ async fn the_relations_of_a_level_are_asked_side_by_side() {
 
 #[tokio::test]
 async fn fifty_identical_cold_queries_cost_what_one_does() {
-    let app = TestApp::new().await;
+    let app = loading().await;
     app.query(FIFTY).await;
     let one = app.brainstem().take_log().len();
-    let app = TestApp::new().await;
+    let app = loading().await;
     let answers = join_all((0..50).map(|_| app.query(FIFTY))).await;
     assert!(answers.iter().all(|answer| answer.0 == answers[0].0));
     assert!(app.brainstem().take_log().len() <= one);
@@ -70,19 +75,18 @@ async fn fifty_identical_cold_queries_cost_what_one_does() {
 
 #[tokio::test]
 async fn fifty_different_cold_queries_cost_at_most_fifty_times_one() {
-    let ids =
-        TestApp::new().await.query("{ subjects(first: 100, filter: {sources: [BRAINSTEM]}) { nodes { id } } }").await;
+    let ids = loading().await.query("{ subjects(first: 100, filter: {sources: [BRAINSTEM]}) { nodes { id } } }").await;
     let ids: Vec<Value> =
         ids.data()["subjects"]["nodes"].as_array().unwrap().iter().map(|node| node["id"].clone()).collect();
     let query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Subject { projects { name } procedures(first: 5) { nodes { type } } strain { species { name } } } } }";
-    let app = TestApp::new().await;
+    let app = loading().await;
     let slices: Vec<_> = ids.windows(20).take(50).map(|slice| json!({ "ids": slice })).collect();
     let answers = join_all(slices.iter().map(|ids| app.query_with(query, ids.clone()))).await;
     for answer in &answers {
         answer.data();
     }
     let together = app.brainstem().take_log().len();
-    let alone = TestApp::new().await;
+    let alone = loading().await;
     alone.query_with(query, slices[0].clone()).await.data();
     let one = alone.brainstem().take_log().len();
     assert!(together <= 50 * one, "{together} > 50 * {one}");
@@ -90,7 +94,7 @@ async fn fifty_different_cold_queries_cost_at_most_fifty_times_one() {
 
 #[tokio::test]
 async fn levels_aliases_and_fragments_are_batched_alike() {
-    let app = TestApp::new().await;
+    let app = loading().await;
     let answer = app
         .query(
             "{ subjects(first: 30, filter: {sources: [BRAINSTEM]}) { nodes { ...Deep also: procedures(first: 2) { nodes { type } } } } }

@@ -198,9 +198,10 @@ pub static KEYS: &[Key] = &[
     value(
         Section::BrainStem,
         "sideload",
-        Kind::Switch,
-        "false",
-        "Lets lists bring related records along (`include[]`): one round trip instead of two.",
+        Kind::Choice(&["auto", "true", "false"]),
+        "auto",
+        "Whether lists bring along the related records that a query selects (`include[]`): one round trip instead of one a \
+         level. `auto`: where that is worth its while.",
     ),
     value(Section::BrainStem, "timeout_ms", ONE_REQUEST, "10000", "One request, from connecting to the last byte."),
     value(

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::answer::read;
+use super::{answer::read, sideload::Learnt};
 use crate::{
     config::Generation,
     domain::{
@@ -53,6 +53,11 @@ pub trait Model: Sized + Send + Sync + 'static {
     fn from_json(json: &str, related: &mut Related) -> Option<Self>;
 
     fn id(&self) -> Id<Self>;
+
+    /// How many records it refers to, by the upstream's fields that hold lists.
+    fn sizes(&self) -> Vec<(&'static str, usize)> {
+        Vec::new()
+    }
 
     /// Where related records of this kind are gathered.
     fn among(related: &mut Related) -> &mut Vec<Weighed<Self>>;
@@ -123,6 +128,17 @@ impl Related {
                 T::among(self).push(record);
             }
         }
+    }
+
+    /// Takes the sizes of the records' own relations into account.
+    pub(super) fn measured_by(&self, learnt: &Learnt) {
+        fn records<T>(items: &[Weighed<T>]) -> impl Iterator<Item = &T> {
+            items.iter().map(|item| &*item.record)
+        }
+        learnt.measure(records(&self.subjects));
+        learnt.measure(records(&self.projects));
+        learnt.measure(records(&self.procedures));
+        learnt.measure(records(&self.cohorts));
     }
 
     pub(super) fn append(&mut self, mut other: Self) {

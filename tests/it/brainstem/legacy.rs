@@ -16,7 +16,7 @@ fn legacy() -> Builder {
 #[tokio::test]
 async fn old_servers_are_shown_their_own_scheme_on_either_portal() {
     for portal in ["private", "super"] {
-        let app = legacy().set("BRAINSTEM_PORTAL", portal).build().await;
+        let app = legacy().set("BRAINSTEM_PORTAL", portal).set("BRAINSTEM_SIDELOAD", "false").build().await;
         app.query("{ subjects(first: 2) { nodes { name strain { name } } } }").await.data();
         let log = app.brainstem().take_log();
         assert!(log.len() >= 2);

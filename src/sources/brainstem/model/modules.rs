@@ -50,6 +50,10 @@ impl Model for Procedure {
         self.id
     }
 
+    fn sizes(&self) -> Vec<(&'static str, usize)> {
+        vec![("licenses", self.licenses.len())]
+    }
+
     fn among(related: &mut Related) -> &mut Vec<Weighed<Self>> {
         &mut related.procedures
     }

@@ -55,6 +55,18 @@ impl Model for Subject {
         Id::new(self.source_id())
     }
 
+    fn sizes(&self) -> Vec<(&'static str, usize)> {
+        let state_changes = self.brainstem().map_or(0, |own| own.state_changes.len());
+        vec![
+            ("projects", self.projects.len()),
+            ("procedures", self.procedures.len()),
+            ("actions", self.procedures.len()),
+            ("subjectlogs", self.logs.len()),
+            ("subjectstatechanges", state_changes),
+            ("licenses", self.licenses.len()),
+        ]
+    }
+
     fn among(related: &mut Related) -> &mut Vec<Weighed<Self>> {
         &mut related.subjects
     }
@@ -87,6 +99,10 @@ impl Model for Project {
 
     fn id(&self) -> Id<Self> {
         self.id
+    }
+
+    fn sizes(&self) -> Vec<(&'static str, usize)> {
+        vec![("subjects", self.subjects.len()), ("cohorts", self.cohorts.len())]
     }
 
     fn among(related: &mut Related) -> &mut Vec<Weighed<Self>> {
@@ -152,6 +168,10 @@ impl Model for Cohort {
 
     fn id(&self) -> Id<Self> {
         self.id
+    }
+
+    fn sizes(&self) -> Vec<(&'static str, usize)> {
+        vec![("subjects", self.subjects.len())]
     }
 
     fn among(related: &mut Related) -> &mut Vec<Weighed<Self>> {
