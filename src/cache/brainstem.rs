@@ -49,6 +49,12 @@ impl CachedBrainStem {
         by_key.iter().filter_map(|(key, id)| Some((*id, answers.remove(key)?))).collect()
     }
 
+    /// The answers among them that are at hand without waiting, in the order of the ids.
+    pub fn at_hand<T: Model>(&self, credential: CredentialId, ids: &[Id<T>]) -> Vec<Option<Answer<RecordKey, T>>> {
+        let answer = |id: &Id<T>| Some(Answer::Ready(Ok(self.stores.records.at_hand(&(credential, T::NODE(*id)))?)));
+        ids.iter().map(answer).collect()
+    }
+
     fn batch<T: Model>(&self, credential: CredentialId, ids: Vec<Id<T>>) -> (Vec<RecordKey>, Fetch<RecordKey, T>) {
         let key = move |id: Id<T>| (credential, T::NODE(id));
         let keys = ids.iter().copied().map(key).collect();
