@@ -8,7 +8,7 @@
 use std::{collections::HashMap, fmt::Debug, future::Future, hash::Hash, sync::Arc, time::Instant};
 
 use dataloader::{BatchFn, non_cached::Loader};
-use futures::future::try_join_all;
+use futures::{StreamExt as _, future::try_join_all, stream::FuturesUnordered};
 
 use crate::{
     cache::{Answer, Provenance, RecordKey, Sources, Viewer},
@@ -146,13 +146,23 @@ impl Loaders {
     }
 }
 
+/// Begins the batches of one relation.
+pub trait Begin<K, V>: BatchFn<K, Answer<RecordKey, V>> + Clone {
+    /// What is kept of these records, in their order; `None`: it has to be asked for. Where most of a level is kept, to
+    /// gather keys takes longer than all else.
+    fn at_hand(&self, keys: &[K]) -> Vec<Option<Answer<RecordKey, V>>> {
+        keys.iter().map(|_| None).collect()
+    }
+}
+
 /// One relation of one request.
 pub struct Relation<K, V, B>
 where
     K: Eq + Hash + Clone + Debug,
-    B: BatchFn<K, Answer<RecordKey, V>>,
+    B: Begin<K, V>,
 {
     loader: Loader<K, Answer<RecordKey, V>, B>,
+    begin: B,
     source: Source,
     deadline: Deadline,
 }
@@ -161,13 +171,13 @@ impl<K, V, B> Relation<K, V, B>
 where
     K: Eq + Hash + Clone + Debug,
     V: Send + Sync + 'static,
-    B: BatchFn<K, Answer<RecordKey, V>>,
+    B: Begin<K, V>,
 {
     fn new(begin: B, source: Source, deadline: Deadline) -> Self {
         // All keys of a level are there once its resolvers were polled: one turn. Chunks are cut further down, because
         // the loader would run its own one after the other.
-        let loader = Loader::new(begin).with_yield_count(1).with_max_batch_size(usize::MAX);
-        Self { loader, source, deadline }
+        let loader = Loader::new(begin.clone()).with_yield_count(1).with_max_batch_size(usize::MAX);
+        Self { loader, begin, source, deadline }
     }
 
     /// The record; `None`: not there, or not to be seen.
@@ -192,6 +202,45 @@ where
         let records = self.deadline.bound(self.source, records).await?;
         Ok(records.into_iter().enumerate().filter_map(|(at, record)| Some((at, record?))).collect())
     }
+
+    /// What came of each key of a level, in the order of the keys; each key is there once. One that fails, or comes too
+    /// late, leaves the others.
+    pub async fn load_each(&self, keys: Vec<K>) -> Vec<Result<Option<Arc<V>>, LoadError>> {
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let mut answers = self.begin.at_hand(&keys);
+        let missing: Vec<_> = keys.iter().zip(&answers).filter(|(_, answer)| answer.is_none()).collect();
+        if !missing.is_empty() {
+            let missing = missing.into_iter().map(|(key, _)| key.clone()).collect();
+            let begun = tokio::task::unconstrained(self.loader.try_load_many(missing)).await;
+            let mut begun = begun.unwrap_or_default();
+            for (key, answer) in keys.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
+                *answer = begun.remove(key);
+            }
+        }
+        let mut flying = FuturesUnordered::new();
+        let mut found = Vec::with_capacity(keys.len());
+        for (at, answer) in answers.into_iter().enumerate() {
+            found.push(match answer {
+                Some(Answer::Ready(answer)) => answer.map_err(LoadError::from),
+                Some(answer) => {
+                    flying.push(async move { (at, answer.get().await) });
+                    Err(LoadError::Deadline(self.source))
+                }
+                None => Err(LoadError::Unanswered),
+            });
+        }
+        let landing = async {
+            while let Some((at, answer)) = flying.next().await {
+                found[at] = answer.map_err(LoadError::from);
+            }
+            Ok(())
+        };
+        // Being late is told by what did not land.
+        let _ = self.deadline.bound(self.source, landing).await;
+        found
+    }
 }
 
 /// Begins batches of BrainSTEM records.
@@ -211,6 +260,15 @@ impl BeginBatches {
     }
 }
 
+impl<T: Model> Begin<Id<T>, T> for BeginBatches {
+    fn at_hand(&self, keys: &[Id<T>]) -> Vec<Option<Answer<RecordKey, T>>> {
+        match (&self.sources.brainstem, &self.viewers.brainstem) {
+            (Some(source), Some(viewer)) => source.at_hand(viewer, keys),
+            _ => keys.iter().map(|_| None).collect(),
+        }
+    }
+}
+
 impl<T: Model> BatchFn<Id<T>, Answer<RecordKey, T>> for BeginBatches {
     async fn load(&mut self, ids: &[Id<T>]) -> HashMap<Id<T>, Answer<RecordKey, T>> {
         ids.iter().copied().zip(self.records(ids)).collect()
@@ -218,7 +276,10 @@ impl<T: Model> BatchFn<Id<T>, Answer<RecordKey, T>> for BeginBatches {
 }
 
 /// Begins batches of subjects of both sources.
+#[derive(Clone)]
 pub struct BeginSubjects(BeginBatches);
+
+impl Begin<SubjectId, Subject> for BeginSubjects {}
 
 impl BatchFn<SubjectId, Answer<RecordKey, Subject>> for BeginSubjects {
     async fn load(&mut self, ids: &[SubjectId]) -> HashMap<SubjectId, Answer<RecordKey, Subject>> {
@@ -241,7 +302,10 @@ impl BatchFn<SubjectId, Answer<RecordKey, Subject>> for BeginSubjects {
 }
 
 /// Begins the look-up in the dictionary of sexes.
+#[derive(Clone)]
 pub struct BeginSexes(BeginBatches);
+
+impl Begin<Id<BiologicalSex>, BiologicalSex> for BeginSexes {}
 
 impl BatchFn<Id<BiologicalSex>, Answer<RecordKey, BiologicalSex>> for BeginSexes {
     async fn load(
@@ -273,7 +337,10 @@ mod tests {
 
     use super::*;
 
+    #[derive(Clone)]
     struct Tenfold(Arc<AtomicUsize>);
+
+    impl Begin<u64, u64> for Tenfold {}
 
     impl BatchFn<u64, Answer<RecordKey, u64>> for Tenfold {
         async fn load(&mut self, keys: &[u64]) -> HashMap<u64, Answer<RecordKey, u64>> {

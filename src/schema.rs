@@ -15,6 +15,7 @@ pub mod execution;
 pub mod federation;
 pub mod filter;
 pub mod license;
+pub mod lists;
 pub mod log;
 mod lookahead;
 pub mod mutation;

@@ -129,7 +129,7 @@ where
         self: &Arc<Self>,
         key: K,
         provenance: Arc<Provenance>,
-        make: impl Future<Output = V> + Send + 'static,
+        make: BoxFuture<'static, V>,
         keep: fn(&V) -> bool,
     ) -> Arc<Whole<V>> {
         let flight = {

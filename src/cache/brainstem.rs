@@ -51,6 +51,12 @@ impl CachedBrainStem {
         self.stores.records.answers(viewer, &keys, fetch)
     }
 
+    /// The answers among them that are at hand without waiting, in the order of the ids.
+    pub fn at_hand<T: Model>(&self, viewer: &Viewer, ids: &[Id<T>]) -> Vec<Option<Answer<RecordKey, T>>> {
+        let keys: Vec<RecordKey> = ids.iter().map(|id| (viewer.credential, T::NODE(*id))).collect();
+        self.stores.records.at_hand(viewer, &keys)
+    }
+
     fn batch<T: Model>(&self, credential: CredentialId, ids: Vec<Id<T>>) -> (Vec<RecordKey>, Fetch<RecordKey, T>) {
         let key = move |id: Id<T>| (credential, T::NODE(id));
         let keys = ids.iter().copied().map(key).collect();

@@ -52,7 +52,7 @@ fn viewer() -> Viewer {
 impl<K: Key> Store<K> {
     /// An answer that is at hand without waiting.
     #[expect(clippy::option_option, reason = "the inner one says that it is not there")]
-    pub(super) fn at_hand<V: Send + Sync + 'static>(&self, key: &K) -> Option<Option<Arc<V>>> {
+    pub(super) fn kept_now<V: Send + Sync + 'static>(&self, key: &K) -> Option<Option<Arc<V>>> {
         match self.look(&self.generations.now(), key, &Provenance::default()) {
             Look::Fresh(record) => Some(record.and_then(typed)),
             Look::Stale(record) => Some(typed(record)),
@@ -180,14 +180,14 @@ fn a_flight_from_before_a_write_is_neither_joined_nor_kept_after_it() {
     let after = store.one::<u64>(&1, async { Ok(Some(weighed(new.await.unwrap()))) });
     send_old.send(1).unwrap();
     assert_eq!(block_on(before.get()).unwrap().as_deref(), Some(&1), "who waited already is answered");
-    assert_eq!(store.at_hand::<u64>(&1), None, "nothing from before the write is kept");
+    assert_eq!(store.kept_now::<u64>(&1), None, "nothing from before the write is kept");
     let joined = store.one::<u64>(&1, async { panic!("the landing of the old flight took the new one down") });
     send_new.send(2).unwrap();
     assert_eq!(block_on(after.get()).unwrap().as_deref(), Some(&2));
     assert_eq!(block_on(joined.get()).unwrap().as_deref(), Some(&2));
-    assert_eq!(store.at_hand::<u64>(&1).unwrap().as_deref(), Some(&2));
+    assert_eq!(store.kept_now::<u64>(&1).unwrap().as_deref(), Some(&2));
     block_on(steady.get()).unwrap();
-    assert!(store.at_hand::<u64>(&STEADY).is_some(), "no write changes it");
+    assert!(store.kept_now::<u64>(&STEADY).is_some(), "no write changes it");
     assert!(store.flights().is_empty());
 }
 
@@ -220,9 +220,9 @@ fn a_write_leaves_the_other_source_alone() {
     store.keep(store.moment(), 2, &weighed(2));
     write(&store, Source::HautAi, false);
     block_on(flight.get()).unwrap();
-    assert_eq!((store.at_hand::<u64>(&1).is_some(), store.at_hand::<u64>(&2).is_some()), (true, true));
+    assert_eq!((store.kept_now::<u64>(&1).is_some(), store.kept_now::<u64>(&2).is_some()), (true, true));
     write(&store, Source::BrainStem, true);
-    assert_eq!((store.at_hand::<u64>(&1), store.at_hand::<u64>(&2)), (None, None));
+    assert_eq!((store.kept_now::<u64>(&1), store.kept_now::<u64>(&2)), (None, None));
 }
 
 #[test]
@@ -242,9 +242,9 @@ fn after_an_unknown_outcome_nothing_it_may_touch_is_kept_for_a_while() {
         send.send(1).unwrap();
         assert_eq!(block_on(flight.get()).unwrap().as_deref(), Some(&1));
         assert_eq!(block_on(next.get()).unwrap().as_deref(), Some(if joins { &1 } else { &2 }));
-        assert_eq!(store.at_hand::<u64>(&1).is_some(), is_kept);
+        assert_eq!(store.kept_now::<u64>(&1).is_some(), is_kept);
         store.keep(store.moment(), STEADY, &weighed(1));
-        assert!(store.at_hand::<u64>(&STEADY).is_some());
+        assert!(store.kept_now::<u64>(&STEADY).is_some());
     }
 }
 
@@ -254,7 +254,7 @@ fn what_was_kept_before_a_suspicion_is_not_served_under_it() {
     store.keep(store.moment(), 1, &weighed(1));
     // As another writer's advance, whose sweep is not there yet.
     store.advance(&Touched::new(Source::BrainStem, []), false);
-    assert_eq!(store.at_hand::<u64>(&1), None);
+    assert_eq!(store.kept_now::<u64>(&1), None);
 }
 
 /// Fresh for no time that a test would notice, and still served after that, or in reserve only.
@@ -278,7 +278,7 @@ async fn what_is_no_longer_fresh_is_served_and_read_anew_once() {
     let again = store.one::<u64>(&1, async { panic!("it is being read anew already") });
     assert_eq!(again.get().await.unwrap().as_deref(), Some(&1));
     send.send(2).unwrap();
-    while store.at_hand::<u64>(&1).unwrap().as_deref() != Some(&2) {
+    while store.kept_now::<u64>(&1).unwrap().as_deref() != Some(&2) {
         tokio::task::yield_now().await;
     }
     let fresh = store.one::<u64>(&1, async { panic!("it is fresh") });
@@ -316,7 +316,7 @@ async fn who_wants_fresh_data_is_served_nothing_that_was_read_before() {
     }
     send.send(2).unwrap();
     assert_eq!(flying.get().await.unwrap().as_deref(), Some(&2));
-    assert_eq!(store.at_hand::<u64>(&2).unwrap().as_deref(), Some(&20), "what was read later stays");
+    assert_eq!(store.kept_now::<u64>(&2).unwrap().as_deref(), Some(&20), "what was read later stays");
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::{Source, order::Rank};
 
-/// Which list a cursor belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which list a cursor belongs to. The default is no list's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint([u8; 8]);
 
 impl Fingerprint {

@@ -6,7 +6,7 @@
 
 use std::{cmp::Ordering, fmt, hash, marker::PhantomData};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{Engine as _, display::Base64Display, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -197,23 +197,26 @@ impl NodeId {
     }
 
     /// Type, source and UUIDs: the tuple that stands in the text.
-    fn parts(&self) -> (u8, u8, Vec<Uuid>) {
+    fn parts(&self) -> (u8, u8, [Option<Uuid>; 3]) {
+        let one = |id| [Some(id), None, None];
         match *self {
-            Self::Subject(SubjectId::HautAi(id)) => (1, HAUT_AI, vec![id.company, id.dataset, id.subject]),
-            Self::Subject(SubjectId::BrainStem(id)) => (1, BRAINSTEM, vec![id.uuid()]),
-            Self::Project(id) => (2, BRAINSTEM, vec![id.uuid()]),
-            Self::Procedure(id) => (3, BRAINSTEM, vec![id.uuid()]),
-            Self::SubjectLog(id) => (4, BRAINSTEM, vec![id.uuid()]),
-            Self::StateChange(id) => (5, BRAINSTEM, vec![id.uuid()]),
-            Self::Strain(id) => (6, BRAINSTEM, vec![id.uuid()]),
-            Self::Species(id) => (7, BRAINSTEM, vec![id.uuid()]),
-            Self::Supplier(id) => (8, BRAINSTEM, vec![id.uuid()]),
-            Self::License(id) => (9, BRAINSTEM, vec![id.uuid()]),
-            Self::Breeding(id) => (10, BRAINSTEM, vec![id.uuid()]),
-            Self::Cohort(id) => (11, BRAINSTEM, vec![id.uuid()]),
-            Self::BrainRegion(id) => (12, BRAINSTEM, vec![id.uuid()]),
-            Self::BiologicalSex(id) => (13, HAUT_AI, vec![id.uuid()]),
-            Self::Dataset(id) => (14, HAUT_AI, vec![id.company, id.dataset]),
+            Self::Subject(SubjectId::HautAi(id)) => {
+                (1, HAUT_AI, [Some(id.company), Some(id.dataset), Some(id.subject)])
+            }
+            Self::Subject(SubjectId::BrainStem(id)) => (1, BRAINSTEM, one(id.uuid())),
+            Self::Project(id) => (2, BRAINSTEM, one(id.uuid())),
+            Self::Procedure(id) => (3, BRAINSTEM, one(id.uuid())),
+            Self::SubjectLog(id) => (4, BRAINSTEM, one(id.uuid())),
+            Self::StateChange(id) => (5, BRAINSTEM, one(id.uuid())),
+            Self::Strain(id) => (6, BRAINSTEM, one(id.uuid())),
+            Self::Species(id) => (7, BRAINSTEM, one(id.uuid())),
+            Self::Supplier(id) => (8, BRAINSTEM, one(id.uuid())),
+            Self::License(id) => (9, BRAINSTEM, one(id.uuid())),
+            Self::Breeding(id) => (10, BRAINSTEM, one(id.uuid())),
+            Self::Cohort(id) => (11, BRAINSTEM, one(id.uuid())),
+            Self::BrainRegion(id) => (12, BRAINSTEM, one(id.uuid())),
+            Self::BiologicalSex(id) => (13, HAUT_AI, one(id.uuid())),
+            Self::Dataset(id) => (14, HAUT_AI, [Some(id.company), Some(id.dataset), None]),
         }
     }
 
@@ -254,12 +257,12 @@ impl NodeId {
 impl fmt::Display for NodeId {
     /// The global id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A list has hundreds of them: nothing is allocated.
         let (kind, source, uuids) = self.parts();
-        let mut bytes = vec![VERSION, kind, source];
-        for uuid in uuids {
-            bytes.extend_from_slice(uuid.as_bytes());
-        }
-        f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
+        let mut bytes = [VERSION, kind, source].into_iter().chain(uuids.iter().flatten().flat_map(|id| *id.as_bytes()));
+        let mut tuple = [0; 3 + 3 * 16];
+        let length = tuple.iter_mut().zip(&mut bytes).map(|(place, byte)| *place = byte).count();
+        Base64Display::new(&tuple[..length], &URL_SAFE_NO_PAD).fmt(f)
     }
 }
 

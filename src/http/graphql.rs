@@ -13,6 +13,7 @@ use axum::{
     http::{StatusCode, Uri, header::CACHE_CONTROL},
     response::Response,
 };
+use futures::FutureExt as _;
 use tokio::time::timeout_at;
 
 use super::{
@@ -116,7 +117,10 @@ impl Asked {
 
     /// The answer to the same request, asked lately.
     fn at_hand(&self, key: &RequestKey) -> Option<Arc<Whole<Written>>> {
-        let whole = self.service.answers.at_hand(key).filter(|_| !self.wants_fresh)?;
+        if self.wants_fresh {
+            return None;
+        }
+        let whole = self.service.answers.at_hand(key)?;
         if let Some(name) = &whole.value.operation_name {
             self.operation_name.note(name);
         }
@@ -144,7 +148,7 @@ impl Asked {
         let is_query = prepared.is_query();
         let make = {
             let provenance = Arc::clone(&provenance);
-            async move { answer::write(&service.run(prepared, provenance, deadline).await, format, name) }
+            async move { answer::write(&service.run(prepared, provenance, deadline).await, format, name) }.boxed()
         };
         if !is_query {
             return Arc::new(Whole::apart(make.await, provenance));

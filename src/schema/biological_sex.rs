@@ -50,6 +50,13 @@ impl BiologicalSex {
 /// A Haut.AI dataset: the part of a company's records that a subject belongs to.
 pub struct Dataset(pub domain::Dataset);
 
+impl Dataset {
+    /// The one that a person belongs to; `None`: it is an animal.
+    pub(super) fn of(subject: &domain::Subject) -> Option<Self> {
+        Some(Self(subject.haut_ai()?.dataset.clone()))
+    }
+}
+
 /// A Haut.AI dataset: the part of a company's records that a subject belongs to.
 #[Object]
 impl Dataset {
@@ -81,6 +88,13 @@ impl Dataset {
 
 /// A Haut.AI company: the tenant that owns datasets.
 pub struct Company(pub domain::Company);
+
+impl Company {
+    /// The one that a person belongs to; `None`: it is an animal.
+    pub(super) fn of(subject: &domain::Subject) -> Option<Self> {
+        Some(Self(subject.haut_ai()?.company.clone()))
+    }
+}
 
 /// A Haut.AI company: the tenant that owns datasets.
 #[Object]

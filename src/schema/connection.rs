@@ -2,63 +2,108 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use async_graphql::{Context, Object, OutputType, SimpleObject, TypeName};
-use dataloader::BatchFn;
+use async_graphql::{Context, Object, TypeName};
 use serde::de::DeserializeOwned;
-use uuid::Uuid;
 
 use super::{
     context::{RequestContext, add_error},
     error::{Error, Result},
+    lists::{Record, Records},
     lookahead::sideloads,
 };
 use crate::{
-    cache::{Answer, RecordKey},
     domain::{
-        Id, Source,
-        cursor::{self, BadCursor, Behind, Border, Fingerprint, Found, ListPosition},
+        Source,
+        cursor::{self, BadCursor, Behind, Border, Fingerprint, ListPosition, SubjectPosition},
     },
     listing::{
         Queries,
         parts::{Direction, Reader},
     },
-    loaders::Relation,
     sources::{
         brainstem::{ListQuery, Model},
         paging::MAX_PAGE,
     },
 };
 
+mod ids;
+
+pub(super) use ids::{Begun, NestedPage, of_filtered_ids, of_ids};
+
 /// Records on a page when the client names no number.
 pub(super) const DEFAULT_PAGE: u64 = 20;
 
+/// A place in a list. It becomes a text only where a client selects it, which takes longer than all else about a page.
+#[derive(Clone, Debug)]
+pub(super) enum Cursor {
+    /// As the client gave it.
+    Given(String),
+    /// In the merged list of subjects.
+    Subjects(Fingerprint, Box<SubjectPosition>),
+    /// In a list that BrainSTEM pages.
+    Listed(Fingerprint, ListPosition),
+    /// In a list of ids that a record carries.
+    Behind(Fingerprint, Behind),
+}
+
+impl Cursor {
+    /// The text for clients.
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Given(text) => text.into(),
+            Self::Subjects(list, position) => cursor::encode(*list, position).into(),
+            Self::Listed(list, position) => cursor::encode(*list, position).into(),
+            Self::Behind(list, position) => cursor::encode(*list, position).into(),
+        }
+    }
+}
+
 /// Where a page stands in its list.
-#[derive(Clone, Debug, SimpleObject)]
-#[graphql(shareable)]
+#[derive(Clone, Debug)]
 pub struct PageInfo {
+    pub(super) has_next_page: bool,
+    pub(super) has_previous_page: bool,
+    pub(super) start: Option<Cursor>,
+    pub(super) end: Option<Cursor>,
+}
+
+/// Where a page stands in its list.
+#[Object(shareable)]
+impl PageInfo {
     /// Whether more follows: ask again with `after: endCursor`.
-    has_next_page: bool,
+    async fn has_next_page(&self) -> bool {
+        self.has_next_page
+    }
+
     /// Whether something lies before this page: ask again with `last` and `before: startCursor`.
-    has_previous_page: bool,
+    async fn has_previous_page(&self) -> bool {
+        self.has_previous_page
+    }
+
     /// Where the page starts: the one before it ends `before` this. Null only where there is nothing to go on from.
-    start_cursor: Option<String>,
+    async fn start_cursor(&self) -> Option<Cow<'_, str>> {
+        self.start.as_ref().map(Cursor::text)
+    }
+
     /// Where the page ends: the next one begins `after` it. Null only where there is nothing to go on from.
-    end_cursor: Option<String>,
+    async fn end_cursor(&self) -> Option<Cow<'_, str>> {
+        self.end.as_ref().map(Cursor::text)
+    }
 }
 
 /// A record and its place in the list.
 pub struct Edge<T> {
-    pub(super) cursor: String,
+    pub(super) cursor: Cursor,
     pub(super) node: T,
 }
 
 /// A record and its place in the list.
 #[Object(name_type)]
-impl<T: OutputType> Edge<T> {
+impl<T: Record> Edge<T> {
     /// The place of the record: the next page begins `after` it, the previous one ends `before` it. Opaque; holds good
     /// across restarts of the gateway.
-    async fn cursor(&self) -> &str {
-        &self.cursor
+    async fn cursor(&self) -> Cow<'_, str> {
+        self.cursor.text()
     }
 
     /// The record.
@@ -67,7 +112,7 @@ impl<T: OutputType> Edge<T> {
     }
 }
 
-impl<T: OutputType> TypeName for Edge<T> {
+impl<T: Record> TypeName for Edge<T> {
     fn type_name() -> Cow<'static, str> {
         format!("{}Edge", T::type_name()).into()
     }
@@ -83,15 +128,15 @@ pub struct Connection<T> {
 
 /// One page of a list.
 #[Object(name_type)]
-impl<T: OutputType> Connection<T> {
+impl<T: Record> Connection<T> {
     /// The records of the page with their cursors.
-    async fn edges(&self) -> &[Edge<T>] {
-        &self.edges
+    async fn edges(&self) -> Records<'_, Edge<T>> {
+        Records(self.edges.iter().collect())
     }
 
     /// The records of the page, for those who need no cursor for each.
-    async fn nodes(&self) -> Vec<&T> {
-        self.edges.iter().map(|edge| &edge.node).collect()
+    async fn nodes(&self) -> Records<'_, T> {
+        Records(self.edges.iter().map(|edge| &edge.node).collect())
     }
 
     /// Where the page stands in the list.
@@ -105,7 +150,7 @@ impl<T: OutputType> Connection<T> {
     }
 }
 
-impl<T: OutputType> TypeName for Connection<T> {
+impl<T: Record> TypeName for Connection<T> {
     fn type_name() -> Cow<'static, str> {
         format!("{}Connection", T::type_name()).into()
     }
@@ -187,22 +232,23 @@ impl<P: DeserializeOwned> Slice<P> {
 impl<P> Slice<P> {
     /// The page that came of it. `reached`: where the walk stands now, where that is no record of the page; `None`: it
     /// has not moved.
-    pub(super) fn page_info<T>(&self, edges: &[Edge<T>], has_more: bool, reached: Option<String>) -> PageInfo {
+    pub(super) fn page_info<T>(&self, edges: &[Edge<T>], has_more: bool, reached: Option<Cursor>) -> PageInfo {
         let came_from = self.cursor.is_some();
+        let given = || self.cursor.clone().map(Cursor::Given);
         let cursor = |edge: Option<&Edge<T>>| edge.map(|edge| edge.cursor.clone());
         let (first, last) = (cursor(edges.first()), cursor(edges.last()));
         match self.direction {
             Direction::Forwards => PageInfo {
                 has_next_page: has_more,
                 has_previous_page: came_from,
-                start_cursor: first.or_else(|| self.cursor.clone()),
-                end_cursor: reached.or(last).or_else(|| self.cursor.clone()),
+                start: first.or_else(given),
+                end: reached.or(last).or_else(given),
             },
             Direction::Backwards => PageInfo {
                 has_next_page: came_from,
                 has_previous_page: has_more,
-                start_cursor: reached.or(first).or_else(|| self.cursor.clone()),
-                end_cursor: last.or_else(|| self.cursor.clone()),
+                start: reached.or(first).or_else(given),
+                end: last.or_else(given),
             },
         }
     }
@@ -252,7 +298,7 @@ pub(super) async fn of_list<T: Model, G>(
     let queries = Queries::<T>::new(source, viewer, queries, request.deadline);
     let mut reader = Reader::new(queries, slice.direction, &from);
     let (mut edges, mut unreadable, mut reached) = (Vec::new(), 0, None);
-    let cursor = |border, is_record| cursor::encode(list.fingerprint, &ListPosition { border, is_record });
+    let cursor = |border, is_record| Cursor::Listed(list.fingerprint, ListPosition { border, is_record });
     while edges.len() as u64 + unreadable < slice.size {
         let Some(item) = reader.next(slice.size - edges.len() as u64 - unreadable).await? else { break };
         let passed = if slice.direction == Direction::Forwards { item.behind() } else { item.before() };
@@ -281,84 +327,4 @@ pub(super) async fn of_list<T: Model, G>(
     }
     let page = slice.page_info(&edges, has_more, reached.filter(|_| edges.is_empty()));
     Ok(Some(Connection { edges, page, total }))
-}
-
-/// A page of the records whose ids another record lists. What may not be seen is left out; the walk goes on behind it.
-pub(super) async fn of_ids<T, G, B>(
-    relation: &Relation<Id<T>, T, B>,
-    ids: &[Id<T>],
-    list: Fingerprint,
-    paging: Paging,
-    wrap: fn(Arc<T>) -> G,
-) -> Result<Connection<G>>
-where
-    T: Send + Sync + 'static,
-    B: BatchFn<Id<T>, Answer<RecordKey, T>>,
-{
-    let slice = paging.read::<Behind>(list)?;
-    let size = usize::try_from(slice.size).unwrap_or(usize::MAX);
-    let from = border(&slice, ids);
-    let (start, end) = match slice.direction {
-        Direction::Forwards => (from, from.saturating_add(size).min(ids.len())),
-        Direction::Backwards => (from.saturating_sub(size), from),
-    };
-    let wanted = ids.get(start..end).unwrap_or_default();
-    let loaded = relation.load_all(wanted).await?;
-    let edge = |(at, record)| Edge { cursor: cursor_at(list, ids, start + at), node: wrap(record) };
-    let edges: Vec<_> = loaded.into_iter().map(edge).collect();
-    // The ids at the borders count, whether or not their records may be seen.
-    let (has_more, reached) = match slice.direction {
-        Direction::Forwards => (end < ids.len(), end.checked_sub(1)),
-        Direction::Backwards => (start > 0, Some(start)),
-    };
-    let reached = reached.filter(|_| !wanted.is_empty()).map(|at| cursor_at(list, ids, at));
-    let page = slice.page_info(&edges, has_more, reached);
-    Ok(Connection { edges, page, total: Some(ids.len() as u64) })
-}
-
-/// A page of those of the listed records that `keep` keeps; all of them have to be loaded for that.
-pub(super) async fn of_filtered_ids<T, G, B>(
-    relation: &Relation<Id<T>, T, B>,
-    ids: &[Id<T>],
-    list: Fingerprint,
-    paging: Paging,
-    keep: impl Fn(&T) -> bool,
-    wrap: fn(Arc<T>) -> G,
-) -> Result<Connection<G>>
-where
-    T: Send + Sync + 'static,
-    B: BatchFn<Id<T>, Answer<RecordKey, T>>,
-{
-    let slice = paging.read::<Behind>(list)?;
-    let size = usize::try_from(slice.size).unwrap_or(usize::MAX);
-    let from = border(&slice, ids);
-    let mut kept = relation.load_all(ids).await?;
-    kept.retain(|(_, record)| keep(record));
-    let total = kept.len() as u64;
-    let before = kept.partition_point(|(at, _)| *at < from);
-    let (start, end) = match slice.direction {
-        Direction::Forwards => (before, before.saturating_add(size).min(kept.len())),
-        Direction::Backwards => (before.saturating_sub(size), before),
-    };
-    let has_more = if slice.direction == Direction::Forwards { end < kept.len() } else { start > 0 };
-    let edge = |(at, record)| Edge { cursor: cursor_at(list, ids, at), node: wrap(record) };
-    let edges: Vec<_> = kept.into_iter().take(end).skip(start).map(edge).collect();
-    let page = slice.page_info(&edges, has_more, None);
-    Ok(Connection { edges, page, total: Some(total) })
-}
-
-/// How many ids lie before the border where the page begins, or backwards, where it ends.
-fn border<T>(slice: &Slice<Behind>, ids: &[Id<T>]) -> usize {
-    let Some(position) = &slice.position else {
-        return if slice.direction == Direction::Forwards { 0 } else { ids.len() };
-    };
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-    match (position.index_in(&ids), slice.direction) {
-        (Found::There(at), Direction::Forwards) => at + 1,
-        (Found::There(at) | Found::Gone(at), _) => at,
-    }
-}
-
-fn cursor_at<T>(list: Fingerprint, ids: &[Id<T>], at: usize) -> String {
-    cursor::encode(list, &Behind { id: ids[at].uuid(), index: u32::try_from(at).unwrap_or(u32::MAX) })
 }

@@ -3,16 +3,15 @@
 use std::{fmt::Debug, hash::Hash, sync::Arc, time::Instant};
 
 use async_graphql::{Context, ID};
-use dataloader::BatchFn;
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use uuid::Uuid;
 
 use super::error::{Error, Result};
 use crate::{
-    cache::{Answer, Provenance, RecordKey, Sources},
+    cache::{Provenance, Sources},
     domain::{NodeId, SubjectFilter, SubjectOrder},
     listing::Walk,
-    loaders::{Credentials, Deadline, Loaders, Relation, Viewers},
+    loaders::{Begin, Credentials, Deadline, Loaders, Relation, Viewers},
 };
 
 /// Something that a caller may be allowed to do.
@@ -132,7 +131,7 @@ pub(super) async fn related<K, V, B, G>(
 where
     K: Eq + Hash + Clone + Debug,
     V: Send + Sync + 'static,
-    B: BatchFn<K, Answer<RecordKey, V>>,
+    B: Begin<K, V>,
 {
     let record = relation.load(key?).await.transpose()?;
     Some(record.map(wrap).map_err(Error::from))
@@ -147,7 +146,7 @@ pub(super) async fn related_all<K, V, B, G>(
 where
     K: Eq + Hash + Clone + Debug,
     V: Send + Sync + 'static,
-    B: BatchFn<K, Answer<RecordKey, V>>,
+    B: Begin<K, V>,
 {
     let records = relation.load_all(keys).await?;
     Ok(records.into_iter().map(|(_, record)| wrap(record)).collect())

@@ -15,6 +15,13 @@ use crate::domain::{self, NodeId, Source, SubjectId};
 /// What was noted about an animal over time, such as its weight. Who keeps the log is not served: that is another person.
 pub struct SubjectLog(pub Arc<domain::SubjectLog>);
 
+impl SubjectLog {
+    /// The entries, in the log's order.
+    pub(super) fn all_entries(&self) -> Vec<SubjectLogEntry> {
+        (0..self.0.entries.len()).map(|at| SubjectLogEntry { log: Arc::clone(&self.0), at }).collect()
+    }
+}
+
 /// What was noted about an animal over time, such as its weight. Who keeps the log is not served: that is another person.
 #[Object]
 impl SubjectLog {
@@ -56,7 +63,7 @@ impl SubjectLog {
 
     /// The entries, in the log's order. They are part of the record and cost nothing.
     async fn entries(&self) -> Vec<SubjectLogEntry> {
-        (0..self.0.entries.len()).map(|at| SubjectLogEntry { log: Arc::clone(&self.0), at }).collect()
+        self.all_entries()
     }
 }
 
@@ -67,7 +74,7 @@ pub struct SubjectLogEntry {
 }
 
 impl SubjectLogEntry {
-    fn entry(&self) -> &domain::LogEntry {
+    pub(super) fn entry(&self) -> &domain::LogEntry {
         &self.log.entries[self.at]
     }
 }

@@ -18,6 +18,13 @@ use crate::domain::{self, NodeId, Source, SubjectId, cursor::Fingerprint};
 /// A BrainSTEM project. Its users and groups are not served: they are other people's e-mail addresses.
 pub struct Project(pub Arc<domain::Project>);
 
+impl Project {
+    /// What the cursors of its cohorts belong to.
+    pub(super) fn cohort_list(&self) -> Fingerprint {
+        Fingerprint::of(&("cohorts", &NodeId::Project(self.0.id).to_string()))
+    }
+}
+
 /// A BrainSTEM project. Its users and groups are not served: they are other people's e-mail addresses.
 #[expect(clippy::too_many_arguments, reason = "every list of the schema has the same ones")]
 #[Object]
@@ -80,9 +87,9 @@ impl Project {
         #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Cohort>>> {
-        let list = Fingerprint::of(&("cohorts", &NodeId::Project(self.0.id).to_string()));
+        let list = self.cohort_list();
         let relation = &RequestContext::of(ctx).loaders.cohorts;
-        Some(of_ids(relation, &self.0.cohorts, list, Paging { first, after, last, before }, Cohort).await)
+        Some(of_ids(ctx, relation, &self.0.cohorts, list, Paging { first, after, last, before }, Cohort).await)
     }
 
     /// Ids of all cohorts that the record lists, also of those that may not be seen. Costs nothing.

@@ -3,7 +3,10 @@
 use async_graphql::{InputValueResult, Scalar, ScalarType, Value};
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-use super::error::{Error, Result};
+use super::{
+    error::{Error, Result},
+    lists::out::raw,
+};
 use crate::domain::dated::{parse_date, parse_date_time};
 
 /// The first year of the sources, which are written in Python.
@@ -117,6 +120,27 @@ impl ScalarType for Json {
     }
 
     fn to_value(&self) -> Value {
-        Value::from_json(self.0.clone()).unwrap_or_default()
+        // As text, whatever it holds: within a tree of values an object could pass for JSON that is put out unseen, as lists
+        // are.
+        raw(self.0.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    #[test]
+    fn no_json_of_others_is_put_out_unseen() {
+        let posing = |text: &str| {
+            let fields = [(async_graphql_value::RAW_VALUE_TOKEN.to_owned(), text.into())];
+            serde_json::Value::Object(Map::from_iter(fields))
+        };
+        for posing in [posing("[1"), posing("1}, {"), json!([posing("[1]")]), json!({"a": posing("\"b\"")})] {
+            let written = serde_json::to_string(&Json(posing.clone()).to_value()).unwrap();
+            assert_eq!(written, posing.to_string());
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object};
 
 use super::{
     biological_sex::{BiologicalSex, Company, Dataset},
@@ -15,12 +15,16 @@ use super::{
     error::Result,
     license::{License, Supplier},
     log::SubjectLog,
-    procedure::{Procedure, SubjectStateChange},
+    procedure::Procedure,
     project::Project,
     scalars::{Date, DateTime, Duration, Json},
     taxonomy::{Species, Strain},
 };
 use crate::domain::{self, NodeId, age::age, cursor::Fingerprint, subject::SexReference};
+
+mod own;
+
+pub use own::{BrainStemSubject, HautAiSubject};
 
 /// Where a record comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -69,7 +73,8 @@ pub enum SubjectStatus {
 pub struct Subject(pub Arc<domain::Subject>);
 
 impl Subject {
-    fn list(&self, field: &str, kind: Option<&String>) -> Fingerprint {
+    /// What the cursors of such a list of the subject's belong to.
+    pub(super) fn list(&self, field: &str, kind: Option<&String>) -> Fingerprint {
         let id = NodeId::Subject(self.0.id).to_string();
         Fingerprint::of(&(field, &id, kind.map_or("", |kind| kind)))
     }
@@ -227,7 +232,7 @@ impl Subject {
         let (relation, ids) = (&RequestContext::of(ctx).loaders.procedures, &self.0.procedures);
         let (list, paging) = (self.list("procedures", kind.as_ref()), Paging { first, after, last, before });
         Some(match kind {
-            None => of_ids(relation, ids, list, paging, Procedure).await,
+            None => of_ids(ctx, relation, ids, list, paging, Procedure).await,
             Some(kind) => {
                 let is_kind = |procedure: &domain::Procedure| procedure.kind.as_ref() == Some(&kind);
                 of_filtered_ids(relation, ids, list, paging, is_kind, Procedure).await
@@ -253,7 +258,7 @@ impl Subject {
         let (relation, ids) = (&RequestContext::of(ctx).loaders.logs, &self.0.logs);
         let (list, paging) = (self.list("logs", kind.as_ref()), Paging { first, after, last, before });
         Some(match kind {
-            None => of_ids(relation, ids, list, paging, SubjectLog).await,
+            None => of_ids(ctx, relation, ids, list, paging, SubjectLog).await,
             Some(kind) => {
                 let is_kind = |log: &domain::SubjectLog| log.kind.as_ref() == Some(&kind);
                 of_filtered_ids(relation, ids, list, paging, is_kind, SubjectLog).await
@@ -314,38 +319,22 @@ impl Subject {
 
     /// The Haut.AI dataset that the person belongs to. Null for animals.
     async fn dataset(&self) -> Option<Dataset> {
-        self.0.haut_ai().map(|own| Dataset(own.dataset.clone()))
+        Dataset::of(&self.0)
     }
 
     /// The Haut.AI company that the person belongs to. Null for animals.
     async fn company(&self) -> Option<Company> {
-        self.0.haut_ai().map(|own| Company(own.company.clone()))
+        Company::of(&self.0)
     }
 
     /// What only Haut.AI has. Null for animals.
     async fn haut_ai(&self) -> Option<HautAiSubject> {
-        let own = self.0.haut_ai()?;
-        Some(HautAiSubject {
-            author_id: own.author_id.clone().map(ID),
-            promote_image_id: own.promote_image_id.clone().map(ID),
-            raw_sex: own.biological_sex.as_ref().map(raw_sex),
-            raw_birth_date: self.0.birth_date.raw.clone(),
-            raw_created_at: self.0.created_at.raw.clone(),
-        })
+        HautAiSubject::of(&self.0)
     }
 
     /// What only BrainSTEM has. Null for people.
     async fn brain_stem(&self) -> Option<BrainStemSubject> {
-        let own = self.0.brainstem()?;
-        Some(BrainStemSubject {
-            name_used_in_storage: own.name_used_in_storage.clone(),
-            supplier_text: own.supplier_text.clone(),
-            raw_sex: own.raw_sex.clone(),
-            raw_status: own.raw_status.clone(),
-            raw_birth_date: self.0.birth_date.raw.clone(),
-            raw_death_date: self.0.death_date.raw.clone(),
-            subject: Arc::clone(&self.0),
-        })
+        BrainStemSubject::of(&self.0)
     }
 }
 
@@ -357,81 +346,5 @@ impl Subject {
             Some(SexReference::Bare(id)) => Ok(RequestContext::of(ctx).loaders.biological_sexes.load(*id).await?),
             Some(SexReference::Odd(_)) | None => Ok(None),
         }
-    }
-}
-
-fn raw_sex(reference: &SexReference) -> String {
-    match reference {
-        SexReference::Whole(entry) => entry.tech_name.clone().or_else(|| entry.name.clone()).unwrap_or_default(),
-        SexReference::Bare(id) => id.uuid().to_string(),
-        SexReference::Odd(text) => text.clone(),
-    }
-}
-
-/// What only Haut.AI has of a subject.
-#[derive(SimpleObject)]
-pub struct HautAiSubject {
-    /// Haut.AI's id of the user who made the record.
-    #[graphql(tag = "pii")]
-    author_id: Option<ID>,
-    /// Haut.AI's id of the image that stands for the subject.
-    #[graphql(tag = "pii")]
-    promote_image_id: Option<ID>,
-    /// The biological sex as Haut.AI writes it: the technical name, or else the name or the bare id.
-    raw_sex: Option<String>,
-    /// The birth date as Haut.AI writes it.
-    #[graphql(tag = "pii")]
-    raw_birth_date: Option<String>,
-    /// The time of creation as Haut.AI writes it.
-    raw_created_at: Option<String>,
-}
-
-/// What only BrainSTEM has of a subject.
-#[derive(SimpleObject)]
-#[graphql(complex)]
-pub struct BrainStemSubject {
-    /// The name that the animal's files are stored under, where it is another one.
-    #[graphql(tag = "pii")]
-    name_used_in_storage: Option<String>,
-    /// The supplier as a text: servers from before the 2025 renaming.
-    supplier_text: Option<String>,
-    /// The sex as BrainSTEM writes it, such as `F`.
-    raw_sex: Option<String>,
-    /// The status as BrainSTEM writes it, such as `active`.
-    raw_status: Option<String>,
-    /// The birth date as BrainSTEM writes it.
-    #[graphql(tag = "pii")]
-    raw_birth_date: Option<String>,
-    /// The death date as BrainSTEM writes it.
-    #[graphql(tag = "pii")]
-    raw_death_date: Option<String>,
-    #[graphql(skip)]
-    subject: Arc<domain::Subject>,
-}
-
-#[ComplexObject]
-impl BrainStemSubject {
-    /// Changes of the animal's state (death, slicing, craniotomy): servers from before the 2025 renaming, which kept them
-    /// apart from procedures. Empty on today's.
-    async fn state_changes(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "How many at most, from the start or `after` on: 0 to 100; 20 without `last`.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many at most, up to the end or `before`: 0 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
-    ) -> Option<Result<Connection<SubjectStateChange>>> {
-        let ids = &self.subject.brainstem()?.state_changes;
-        let list = Subject(Arc::clone(&self.subject)).list("stateChanges", None);
-        let relation = &RequestContext::of(ctx).loaders.state_changes;
-        Some(of_ids(relation, ids, list, Paging { first, after, last, before }, SubjectStateChange).await)
-    }
-
-    /// Ids of all state changes that the record lists. Costs nothing.
-    async fn state_change_ids(&self) -> Vec<ID> {
-        let ids = self.subject.brainstem().map(|own| own.state_changes.as_slice()).unwrap_or_default();
-        ids.iter().map(|id| global_id(NodeId::StateChange(*id))).collect()
     }
 }

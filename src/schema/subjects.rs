@@ -7,10 +7,11 @@ use futures::future::join;
 use tokio::sync::OnceCell;
 
 use super::{
-    connection::{Connection, Edge, PageInfo, Paging, of_ids},
+    connection::{Connection, Cursor, Edge, PageInfo, Paging, of_ids},
     context::{RequestContext, add_error},
     error::{Error, Result},
     filter::{SubjectFilter, SubjectOrder},
+    lists::Records,
     lookahead::sideloads,
     sources::SourceState,
     subject::{Subject, SubjectSource},
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     domain::{
         self, Id, NodeId, Source, SubjectId,
-        cursor::{self, Fingerprint, SubjectPosition},
+        cursor::{Fingerprint, SubjectPosition},
     },
     listing::{Count, Reading, Walked, parts::Direction},
 };
@@ -34,13 +35,13 @@ pub struct SubjectConnection {
 #[Object]
 impl SubjectConnection {
     /// The subjects of the page with their cursors.
-    async fn edges(&self) -> &[Edge<Subject>] {
-        &self.connection.edges
+    async fn edges(&self) -> Records<'_, Edge<Subject>> {
+        Records(self.connection.edges.iter().collect())
     }
 
     /// The subjects of the page, for those who need no cursor for each.
-    async fn nodes(&self) -> Vec<&Subject> {
-        self.connection.edges.iter().map(|edge| &edge.node).collect()
+    async fn nodes(&self) -> Records<'_, Subject> {
+        Records(self.connection.edges.iter().map(|edge| &edge.node).collect())
     }
 
     /// Where the page stands in the list.
@@ -171,9 +172,9 @@ async fn filtered(
     let is_full = walked.subjects.len() as u64 == slice.size;
     let touches = |at: &SubjectPosition| at.touches(&walked.position, slice.direction == Direction::Forwards);
     let is_short = !is_full && !furthest.is_some_and(|(cursor, _)| touches(cursor));
-    let reached =
-        (is_short && walked.has_more && walked.position != from).then(|| cursor::encode(list, &walked.position));
-    let edge = |(position, subject)| Edge { cursor: cursor::encode(list, &position), node: Subject(subject) };
+    let cursor = |position| Cursor::Subjects(list, Box::new(position));
+    let reached = (is_short && walked.has_more && walked.position != from).then(|| cursor(walked.position));
+    let edge = |(position, subject)| Edge { cursor: cursor(position), node: Subject(subject) };
     let edges: Vec<_> = walked.subjects.into_iter().map(edge).collect();
     let page = slice.page_info(&edges, walked.has_more, reached);
     Ok(SubjectConnection { connection: Connection { edges, page, total: None }, sources, counts })
@@ -215,7 +216,7 @@ pub(super) async fn of_subject_ids(
     paging: Paging,
 ) -> Result<SubjectConnection> {
     let list = Fingerprint::of(&("subjects", owner.to_string()));
-    let connection = of_ids(&RequestContext::of(ctx).loaders.animals, ids, list, paging, Subject).await?;
+    let connection = of_ids(ctx, &RequestContext::of(ctx).loaders.animals, ids, list, paging, Subject).await?;
     let counts = Counts::known(ids.len() as u64);
     let sources = vec![status(Source::BrainStem, &Reading::Answered, &counts)];
     Ok(SubjectConnection { connection, sources, counts })

@@ -291,6 +291,33 @@ async fn only_what_a_public_portal_shows_may_be_kept_by_anybody() {
 }
 
 #[tokio::test]
+async fn an_answer_that_depends_on_the_day_ends_with_it() {
+    const A_DAY: &str = "86400000";
+    let now = || jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let left = |of: &jiff::Zoned| of.tomorrow().unwrap().start_of_day().unwrap().duration_since(of).as_secs();
+    let app = TestApp::builder().without_haut_ai().unset("BRAINSTEM_TOKEN").set("BRAINSTEM_PORTAL", "public");
+    let app = app.set("CACHE_FRESH_MS", A_DAY).set("CACHE_LISTS_FRESH_MS", A_DAY).build().await;
+    let max_age = async |query: &str| {
+        let got = get(&app, query, &[]).await;
+        let seconds = got.header(CACHE_CONTROL).unwrap().rsplit('=').next().unwrap().to_owned();
+        seconds.parse::<i64>().unwrap()
+    };
+    loop {
+        let before = now();
+        let [by_day, at_a_day] = [
+            max_age("{ subjects(first: 3) { nodes { age } } }").await,
+            max_age("{ subjects(first: 3) { nodes { age(at: \"2026-01-01\") } } }").await,
+        ];
+        // Around midnight it is not known which day was meant.
+        if before.date() == now().date() {
+            assert!(by_day <= left(&before), "{by_day}");
+            assert!(at_a_day >= by_day && at_a_day > 86_000, "{at_a_day}");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
 async fn metrics_are_for_those_who_look_after_the_gateway_and_name_nobody() {
     let app = TestApp::new().await;
     post(&app, LIST, &[]).await;

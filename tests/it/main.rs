@@ -5,6 +5,7 @@ mod answers;
 mod brainstem;
 mod config;
 mod cookbook;
+mod differential;
 mod endings;
 mod events;
 mod federation;

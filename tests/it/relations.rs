@@ -123,6 +123,36 @@ async fn ids_and_counts_cost_nothing() {
 }
 
 #[tokio::test]
+async fn pages_that_only_count_cost_nothing() {
+    for sideload in ["false", "true"] {
+        let app = TestApp::builder().set("BRAINSTEM_SIDELOAD", sideload).build().await;
+        let counting = "{ subjects(first: 50, filter: {sources: [BRAINSTEM]}) { nodes { id procedureIds logIds \
+            procedures(first: 2) { totalCount pageInfo { hasNextPage hasPreviousPage endCursor } } logs { totalCount } } } }";
+        let answer = app.query(counting).await;
+        let log = app.brainstem().take_log();
+        assert_eq!(log.len(), 1);
+        assert!(!log[0].query.contains("include"), "{}", log[0].query);
+        let nodes = answer.data()["subjects"]["nodes"].as_array().unwrap();
+        assert_eq!(nodes.len(), 50);
+        for node in nodes {
+            for (page, ids) in [("procedures", "procedureIds"), ("logs", "logIds")] {
+                assert_eq!(node[page]["totalCount"], node[ids].as_array().unwrap().len());
+            }
+        }
+        // One subject of its own is read without its procedures, too; and with them the page is the same one.
+        let one = "query($id: ID!) { subject(by: {id: $id}) { procedures(first: 2) { totalCount pageInfo { hasNextPage \
+            hasPreviousPage endCursor } } } }";
+        let id = json!({ "id": nodes[0]["id"] });
+        assert_eq!(app.query_with(one, id.clone()).await.data()["subject"]["procedures"], nodes[0]["procedures"]);
+        assert_eq!(app.brainstem().take_log().len(), 0);
+        let whole = app.query_with(&one.replace("totalCount", "totalCount nodes { id }"), id).await;
+        let mut whole = whole.data()["subject"]["procedures"].clone();
+        whole.as_object_mut().unwrap().remove("nodes");
+        assert_eq!(whole, nodes[0]["procedures"]);
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_caps_pages_gives_all_procedures() {
     for legacy in [false, true] {
         let builder = TestApp::builder();

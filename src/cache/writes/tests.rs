@@ -188,11 +188,11 @@ fn what_was_not_carried_out_touches_nothing() {
 /// Whether the caches behave as after a write of which nobody knows.
 fn is_wary(caches: &Caches) -> bool {
     let key = (credential("a"), NodeId::Subject(animal(1)));
-    let gone = caches.stores.records.at_hand::<Subject>(&key).is_none();
+    let gone = caches.stores.records.kept_now::<Subject>(&key).is_none();
     caches.stores.records.keep(caches.stores.records.moment(), key, &weighed(animal(1)));
     let other = (credential("a"), NodeId::Subject(animal(2)));
-    gone && caches.stores.records.at_hand::<Subject>(&key).is_none()
-        && caches.stores.records.at_hand::<Subject>(&other).is_some()
+    gone && caches.stores.records.kept_now::<Subject>(&key).is_none()
+        && caches.stores.records.kept_now::<Subject>(&other).is_some()
 }
 
 #[test]

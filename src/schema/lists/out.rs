@@ -1,0 +1,248 @@
+//! JSON as it is written, and the errors that come up meanwhile. Knows no type of the schema.
+
+use std::{io::Write as _, ops::Range};
+
+use async_graphql::{
+    EnumType, Name, PathSegment, Pos, QueryPathNode, QueryPathSegment, ServerError, Value, indexmap::IndexMap,
+    resolver_utils::enum_value,
+};
+use async_graphql_value::RAW_VALUE_TOKEN;
+use jiff::{Timestamp, civil::Date};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    domain::{Id, NodeId},
+    schema::error::Error,
+};
+
+/// An answer's text in the making.
+#[derive(Default)]
+pub struct Out {
+    json: Vec<u8>,
+    pub(super) errors: Vec<ServerError>,
+}
+
+impl Out {
+    /// With room for so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self { json: Vec::with_capacity(bytes), errors: Vec::new() }
+    }
+
+    /// What was written. The errors are the caller's to take first.
+    pub(super) fn into_text(self) -> String {
+        String::from_utf8(self.json).expect("only texts are written")
+    }
+
+    /// Writes what no one has written by hand here.
+    pub(super) fn serialize(&mut self, value: &impl Serialize) {
+        // Writing into memory does not fail, and nothing here has other keys than texts.
+        let _ = serde_json::to_writer(&mut self.json, value);
+    }
+
+    /// Writes a value.
+    pub(in crate::schema) fn put(&mut self, value: &(impl Put + ?Sized)) {
+        value.put(self);
+    }
+
+    /// Writes the name that the schema has for one of an enum's values.
+    pub(in crate::schema) fn name(&mut self, value: impl EnumType) {
+        if let Value::Enum(name) = enum_value(value) {
+            self.put(name.as_str());
+        }
+    }
+
+    /// Writes such a name, or null.
+    pub(in crate::schema) fn name_or_null(&mut self, value: Option<impl EnumType>) {
+        match value {
+            Some(value) => self.name(value),
+            None => self.null(),
+        }
+    }
+
+    /// Writes global ids.
+    pub(in crate::schema) fn ids<T>(&mut self, ids: &[Id<T>], node: fn(Id<T>) -> NodeId) {
+        self.list(ids, |_, id, out| out.put(&node(*id)));
+    }
+
+    /// JSON that needs nothing done to it.
+    pub(super) fn verbatim(&mut self, json: &str) {
+        self.json.extend_from_slice(json.as_bytes());
+    }
+
+    pub(super) fn null(&mut self) {
+        self.verbatim("null");
+    }
+
+    /// Writes a list by what writes one of its items.
+    pub(super) fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut each: impl FnMut(usize, T, &mut Self)) {
+        self.json.push(b'[');
+        for (at, item) in items.into_iter().enumerate() {
+            if at > 0 {
+                self.json.push(b',');
+            }
+            each(at, item, self);
+        }
+        self.json.push(b']');
+    }
+
+    /// Where the next byte goes, and how many errors there are: equal marks, equal errors.
+    pub(super) fn mark(&self) -> (usize, usize) {
+        (self.json.len(), self.errors.len())
+    }
+
+    /// Writes once more what stands there already.
+    pub(super) fn again(&mut self, written: Range<usize>) {
+        self.json.extend_from_within(written);
+    }
+
+    /// A field that has no value, and why.
+    pub(super) fn failed(&mut self, error: Error, pos: Pos, path: &QueryPathNode<'_>) {
+        let error = async_graphql::Error::from(error).into_server_error(pos);
+        self.errors.push(error.with_path(written(path)));
+        self.null();
+    }
+
+    /// Text that JSON writes as it is, but for the quotes.
+    fn plain(&mut self, text: impl std::fmt::Display) {
+        // Writing into memory does not fail.
+        let _ = write!(self.json, "\"{text}\"");
+    }
+}
+
+/// JSON that is put out as it stands, without being looked at once more.
+pub(in crate::schema) fn raw(json: String) -> Value {
+    Value::Object(IndexMap::from([(Name::new(RAW_VALUE_TOKEN), Value::String(json))]))
+}
+
+/// A path as errors have it.
+fn written(path: &QueryPathNode<'_>) -> Vec<PathSegment> {
+    let segment = |node: &QueryPathNode<'_>| match node.segment {
+        QueryPathSegment::Index(at) => PathSegment::Index(at),
+        QueryPathSegment::Name(name) => PathSegment::Field(name.to_owned()),
+    };
+    let mut path: Vec<_> = std::iter::once(path).chain(path.parents()).map(segment).collect();
+    path.reverse();
+    path
+}
+
+/// What can be written as JSON, in the way that the schema's scalars are.
+pub(in crate::schema) trait Put {
+    fn put(&self, out: &mut Out);
+}
+
+impl<T: Put + ?Sized> Put for &T {
+    fn put(&self, out: &mut Out) {
+        (**self).put(out);
+    }
+}
+
+impl<T: Put> Put for Option<T> {
+    fn put(&self, out: &mut Out) {
+        match self {
+            Some(value) => value.put(out),
+            None => out.null(),
+        }
+    }
+}
+
+impl<T: Put> Put for [T] {
+    fn put(&self, out: &mut Out) {
+        out.list(self, |_, item, out| item.put(out));
+    }
+}
+
+impl<T: Put> Put for Vec<T> {
+    fn put(&self, out: &mut Out) {
+        self.as_slice().put(out);
+    }
+}
+
+impl Put for str {
+    fn put(&self, out: &mut Out) {
+        out.serialize(&self);
+    }
+}
+
+impl Put for String {
+    fn put(&self, out: &mut Out) {
+        self.as_str().put(out);
+    }
+}
+
+impl Put for bool {
+    fn put(&self, out: &mut Out) {
+        out.verbatim(if *self { "true" } else { "false" });
+    }
+}
+
+impl Put for i64 {
+    fn put(&self, out: &mut Out) {
+        let _ = write!(out.json, "{self}");
+    }
+}
+
+impl Put for u64 {
+    fn put(&self, out: &mut Out) {
+        let _ = write!(out.json, "{self}");
+    }
+}
+
+impl Put for Date {
+    fn put(&self, out: &mut Out) {
+        out.plain(self);
+    }
+}
+
+impl Put for Timestamp {
+    fn put(&self, out: &mut Out) {
+        out.plain(self);
+    }
+}
+
+impl Put for Uuid {
+    fn put(&self, out: &mut Out) {
+        out.plain(self);
+    }
+}
+
+impl Put for NodeId {
+    fn put(&self, out: &mut Out) {
+        out.plain(self);
+    }
+}
+
+impl Put for serde_json::Value {
+    fn put(&self, out: &mut Out) {
+        out.serialize(self);
+    }
+}
+
+/// What a stock resolver gave.
+impl Put for Value {
+    fn put(&self, out: &mut Out) {
+        match self {
+            Self::List(items) => items.put(out),
+            Self::Object(fields) => match fields.first() {
+                Some((name, Self::String(json))) if fields.len() == 1 && name == RAW_VALUE_TOKEN => out.verbatim(json),
+                _ => out.fields(fields),
+            },
+            leaf => out.serialize(leaf),
+        }
+    }
+}
+
+impl Out {
+    fn fields(&mut self, fields: &IndexMap<Name, Value>) {
+        self.json.push(b'{');
+        for (at, (name, value)) in fields.iter().enumerate() {
+            if at > 0 {
+                self.json.push(b',');
+            }
+            self.put(name.as_str());
+            self.json.push(b':');
+            value.put(self);
+        }
+        self.json.push(b'}');
+    }
+}
