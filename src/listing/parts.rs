@@ -91,8 +91,10 @@ pub struct Reader<L: Parts> {
     /// How many parts were looked at side by side the last time.
     width: usize,
     /// Looks at the next parts of the direction, in its order.
-    looked: VecDeque<(usize, Result<Look<L::Record>, LoadError>)>,
+    looked: VecDeque<(usize, Looked<L::Record>)>,
 }
+
+type Looked<T> = Result<Look<T>, LoadError>;
 
 /// What a walk meets first in a part.
 struct Look<T> {
@@ -238,7 +240,7 @@ impl<L: Parts> Reader<L> {
         Ok(true)
     }
 
-    fn take_look(&mut self) -> Option<Result<Look<L::Record>, LoadError>> {
+    fn take_look(&mut self) -> Option<Looked<L::Record>> {
         let is_of_this = self.looked.front().is_some_and(|(part, _)| *part == self.part);
         let (_, look) = if is_of_this { self.looked.pop_front() } else { None }?;
         Some(look)
@@ -273,23 +275,23 @@ impl<L: Parts> Reader<L> {
     }
 
     /// What a walk that comes to a part reads first.
-    async fn look(&self, part: usize, want: u64) -> Result<Look<L::Record>, LoadError> {
+    async fn look(&self, part: usize, want: u64) -> Looked<L::Record> {
         match self.direction {
             Direction::Forwards => self.read_from(part, 0, want).await,
             Direction::Backwards => self.read_before(part, self.end_of(part).await?, want).await,
         }
     }
 
-    async fn read_from(&self, part: usize, at: u64, want: u64) -> Result<Look<L::Record>, LoadError> {
+    async fn read_from(&self, part: usize, at: u64, want: u64) -> Looked<L::Record> {
         let want = if want == MAX_PAGE { MAX_PAGE - at % MAX_PAGE } else { want };
         Ok(Look { end: 0, start: at, window: self.list.window(part, at, want).await? })
     }
 
-    async fn read_before(&self, part: usize, end: u64, want: u64) -> Result<Look<L::Record>, LoadError> {
+    async fn read_before(&self, part: usize, end: u64, want: u64) -> Looked<L::Record> {
         if end == 0 {
             return Ok(Look { end, start: 0, window: Window::nothing_at(0) });
         }
-        let want = if want == MAX_PAGE && end % MAX_PAGE > 0 { end % MAX_PAGE } else { want };
+        let want = if want == MAX_PAGE && !end.is_multiple_of(MAX_PAGE) { end % MAX_PAGE } else { want };
         let start = end.saturating_sub(want);
         Ok(Look { end, start, window: self.list.window(part, start, end - start).await? })
     }
