@@ -21,6 +21,7 @@ pub mod haut_ai;
 #[cfg(test)]
 mod odd;
 pub mod paging;
+mod resolver;
 mod wire;
 pub mod write;
 
