@@ -1,7 +1,7 @@
 //! `include[]`: one request for a list and what it relates to, in either shape, and the same data as without.
 
 use serde_json::{Value, json};
-use subject_gateway::sandbox::{Fault, FaultKind, SUBJECT_WITH_130_PROCEDURES};
+use subject_gateway::sandbox::{Fault, FaultKind};
 
 use super::{animals, over, values};
 use crate::{transport::double::Double, util::TestApp};
