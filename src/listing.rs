@@ -15,7 +15,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use futures::future::{join, join_all};
+use futures::future::{join, join_all, try_join_all};
 
 pub use self::{lists::Queries, side::Reading};
 use self::{
@@ -220,17 +220,15 @@ impl<'a> Walk<'a> {
             let Some(wanted) = &self.filter.datasets else {
                 return source.dataset_ids(viewer).await;
             };
-            let mut covered = Vec::new();
-            for dataset in wanted {
-                if source.source().covers(*dataset).await? {
-                    covered.push(*dataset);
-                }
-            }
+            let covers = wanted.iter().map(|dataset| source.source().covers(*dataset));
+            let covers = try_join_all(covers).await?;
+            let covered: Vec<_> =
+                wanted.iter().zip(covers).filter_map(|(dataset, covers)| covers.then_some(dataset)).collect();
             if covered.is_empty() {
-                return Ok(covered);
+                return Ok(Vec::new());
             }
             let mut all = source.dataset_ids(viewer).await?;
-            all.retain(|dataset| covered.contains(dataset));
+            all.retain(|dataset| covered.contains(&dataset));
             Ok(all)
         };
         deadline.bound(Source::HautAi, datasets).await

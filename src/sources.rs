@@ -21,6 +21,7 @@ pub mod haut_ai;
 #[cfg(test)]
 mod odd;
 pub mod paging;
+mod resolver;
 mod wire;
 pub mod write;
 
@@ -126,6 +127,23 @@ fn accept(answer: client::Answer) -> Result<Option<bytes::Bytes>, Fault> {
         status @ (502..=504) => Err(Fault::Unready { status, retry_after }),
         status => Err(Fault::Status(status)),
     }
+}
+
+/// Answers from so many bytes on take long enough to decode that other requests would wait for their thread.
+const LARGE: usize = 128 << 10;
+
+/// Decodes a body, a large one on a thread for such work. Where nobody waits any more, it is decoded for nothing, and nothing
+/// comes of it.
+async fn decode<T, E>(body: bytes::Bytes, decode: impl FnOnce(&[u8]) -> Result<T, E> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<&'static str> + Send + 'static,
+{
+    if body.len() < LARGE {
+        return decode(&body);
+    }
+    let decoded = tokio::task::spawn_blocking(move || decode(&body)).await;
+    decoded.unwrap_or_else(|_| Err("it could not be decoded".into()))
 }
 
 /// Whether a list's page lies behind its last one. Django REST framework tells that from a list that is not there by its

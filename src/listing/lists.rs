@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     marker::PhantomData,
+    ops::RangeInclusive,
     sync::{Mutex, PoisonError},
 };
 
@@ -47,9 +48,10 @@ impl<'a> Datasets<'a> {
         self.deadline.bound(Source::HautAi, self.source.sex_of(self.viewer, subject)).await
     }
 
-    /// Why datasets were passed over so far.
-    pub(super) fn passed_over(&self) -> Vec<LoadError> {
-        self.gone.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    /// Why datasets among these were passed over.
+    pub(super) fn passed_over(&self, parts: RangeInclusive<usize>) -> Vec<LoadError> {
+        let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.range(parts).map(|(_, error)| error.clone()).collect()
     }
 }
 

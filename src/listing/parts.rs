@@ -1,10 +1,12 @@
 //! One source's list, read from a border on, forwards or backwards.
 //!
 //! A list has parts that follow each other, each paged by its upstream: Haut.AI's datasets, or the queries that make up
-//! one list of BrainSTEM's. Reads no more than it is asked for.
+//! one list of BrainSTEM's. Reads no more than it is asked for, but for parts that lie behind one that ended too soon: they
+//! are read side by side, more of them each time, since many may be short or empty.
 
-use std::{collections::VecDeque, future::Future, sync::Arc};
+use std::{collections::VecDeque, future::Future, ops::RangeInclusive, sync::Arc};
 
+use futures::{StreamExt as _, stream::FuturesOrdered};
 use uuid::Uuid;
 
 use crate::{
@@ -12,6 +14,9 @@ use crate::{
     loaders::LoadError,
     sources::paging::{MAX_PAGE, Window},
 };
+
+/// Parts that are read side by side.
+const SIDE_BY_SIDE: usize = 8;
 
 /// Which way a list is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +88,21 @@ pub struct Reader<L: Parts> {
     /// Forwards: whether the part goes on behind what was read. `None`: nothing was read yet.
     follows: Option<bool>,
     ahead: VecDeque<Item<L::Record>>,
+    /// How many parts were looked at side by side the last time.
+    width: usize,
+    /// Looks at the next parts of the direction, in its order.
+    looked: VecDeque<(usize, Looked<L::Record>)>,
+}
+
+type Looked<T> = Result<Look<T>, LoadError>;
+
+/// What a walk meets first in a part.
+struct Look<T> {
+    /// Backwards: where the part ends.
+    end: u64,
+    /// Where the window was to begin.
+    start: u64,
+    window: Window<T>,
 }
 
 impl<L: Parts> Reader<L> {
@@ -102,7 +122,23 @@ impl<L: Parts> Reader<L> {
             }
         };
         let (part, at) = if part < parts { (part, at) } else { (parts, Some(0)) };
-        Self { list, direction, began: (part, at), part, at, total: None, follows: None, ahead: VecDeque::new() }
+        Self {
+            list,
+            direction,
+            began: (part, at),
+            part,
+            at,
+            total: None,
+            follows: None,
+            ahead: VecDeque::new(),
+            width: 1,
+            looked: VecDeque::new(),
+        }
+    }
+
+    /// The parts that the walk has come to so far; others may have been looked at.
+    pub(super) fn parts_come_to(&self) -> RangeInclusive<usize> {
+        self.began.0.min(self.part)..=self.began.0.max(self.part)
     }
 
     /// The next record of the direction; where it has to be asked for, `want` are asked for at once. Of [`MAX_PAGE`] at a
@@ -158,13 +194,17 @@ impl<L: Parts> Reader<L> {
     async fn read_on(&mut self, want: u64) -> Result<bool, LoadError> {
         if self.follows == Some(false) {
             (self.part, self.at, self.follows) = (self.part + 1, Some(0), None);
+            self.look_at_parts(want).await;
         }
         if self.part >= self.list.ids().len() {
             return Ok(false);
         }
         let at = self.at.unwrap_or(0);
-        let want = if want == MAX_PAGE { MAX_PAGE - at % MAX_PAGE } else { want };
-        let window = self.list.window(self.part, at, want).await?;
+        let looked = if at == 0 { self.take_look() } else { None };
+        let window = match looked {
+            Some(look) => look?.window,
+            None => self.read_from(self.part, at, want).await?.window,
+        };
         self.total = window.total;
         self.follows = Some(window.end > at && window.follows != Some(false));
         self.at = Some(window.end);
@@ -174,30 +214,91 @@ impl<L: Parts> Reader<L> {
 
     /// `false`: the list is at its start. Each call reads records, comes nearer to the part's start, or leaves it.
     async fn read_back(&mut self, want: u64) -> Result<bool, LoadError> {
-        let at = match self.at {
-            Some(at) => at,
-            None => self.end_of_part().await?,
+        let Look { end, start, window } = match self.at {
+            Some(at) => self.read_before(self.part, at, want).await?,
+            None => match self.take_look() {
+                Some(look) => look?,
+                None => self.look(self.part, want).await?,
+            },
         };
-        if at == 0 {
+        if end == 0 {
             let Some(part) = self.part.checked_sub(1) else { return Ok(false) };
+            // Where it began there was nothing to read yet.
+            let has_read = self.began != (self.part, Some(0));
             (self.part, self.at) = (part, None);
+            if has_read {
+                self.look_at_parts(want).await;
+            }
             return Ok(true);
         }
-        let want = if want == MAX_PAGE && at % MAX_PAGE > 0 { at % MAX_PAGE } else { want };
-        let start = at.saturating_sub(want);
-        let window = self.list.window(self.part, start, at - start).await?;
         self.total = window.total;
         // Where nothing is there any more, the list has become shorter than it was.
-        let next = if window.end > start { start } else { self.end_between(0, start).await? };
+        let next = if window.end > start { start } else { self.end_between(self.part, 0, start).await? };
         self.at = Some(next);
         let items: Vec<_> = self.items(start, &window).collect();
         self.ahead.extend(items.into_iter().rev());
         Ok(true)
     }
 
-    /// How many records the part has: as the server says, or else where they are found to end.
-    async fn end_of_part(&self) -> Result<u64, LoadError> {
-        let first = self.list.window(self.part, 0, 1).await?;
+    fn take_look(&mut self) -> Option<Looked<L::Record>> {
+        let is_of_this = self.looked.front().is_some_and(|(part, _)| *part == self.part);
+        let (_, look) = if is_of_this { self.looked.pop_front() } else { None }?;
+        Some(look)
+    }
+
+    /// Looks at the next parts side by side: twice as many as the last time, since those were not enough. A look for one
+    /// record more takes it slower, since the next part most likely has it.
+    async fn look_at_parts(&mut self, want: u64) {
+        if !self.looked.is_empty() {
+            return;
+        }
+        let wider = (self.width * 2).min(SIDE_BY_SIDE);
+        let width = if want == 1 { self.width } else { wider };
+        self.width = wider;
+        let parts: Vec<usize> = match self.direction {
+            Direction::Forwards => (self.part..self.list.ids().len()).take(width).collect(),
+            Direction::Backwards => (0..=self.part).rev().take(width).collect(),
+        };
+        let this = &*self;
+        let look = |part| async move { (part, this.look(part, want).await) };
+        let mut looks: FuturesOrdered<_> = parts.into_iter().map(look).collect();
+        let (mut looked, mut records) = (VecDeque::new(), 0);
+        // One that is slow or fails must not harm a page that is full without it.
+        while records < want
+            && let Some((part, look)) = looks.next().await
+        {
+            records += look.as_ref().map_or(want, |look| look.window.end.saturating_sub(look.start));
+            looked.push_back((part, look));
+        }
+        drop(looks);
+        self.looked = looked;
+    }
+
+    /// What a walk that comes to a part reads first.
+    async fn look(&self, part: usize, want: u64) -> Looked<L::Record> {
+        match self.direction {
+            Direction::Forwards => self.read_from(part, 0, want).await,
+            Direction::Backwards => self.read_before(part, self.end_of(part).await?, want).await,
+        }
+    }
+
+    async fn read_from(&self, part: usize, at: u64, want: u64) -> Looked<L::Record> {
+        let want = if want == MAX_PAGE { MAX_PAGE - at % MAX_PAGE } else { want };
+        Ok(Look { end: 0, start: at, window: self.list.window(part, at, want).await? })
+    }
+
+    async fn read_before(&self, part: usize, end: u64, want: u64) -> Looked<L::Record> {
+        if end == 0 {
+            return Ok(Look { end, start: 0, window: Window::nothing_at(0) });
+        }
+        let want = if want == MAX_PAGE && !end.is_multiple_of(MAX_PAGE) { end % MAX_PAGE } else { want };
+        let start = end.saturating_sub(want);
+        Ok(Look { end, start, window: self.list.window(part, start, end - start).await? })
+    }
+
+    /// How many records a part has: as the server says, or else where they are found to end.
+    async fn end_of(&self, part: usize) -> Result<u64, LoadError> {
+        let first = self.list.window(part, 0, 1).await?;
         if let Some(total) = first.total {
             return Ok(total);
         }
@@ -205,21 +306,21 @@ impl<L: Parts> Reader<L> {
             return Ok(first.end);
         }
         let (mut low, mut high) = (1, MAX_PAGE);
-        while self.is_there(high).await? {
+        while self.is_there(part, high).await? {
             (low, high) = (high + 1, high * 2);
             if high > u64::from(u32::MAX) {
                 return Ok(high);
             }
         }
-        self.end_between(low, high).await
+        self.end_between(part, low, high).await
     }
 
-    /// Where the part ends that has `low` records at least and none at `high`: found by looking, whatever the server
+    /// Where a part ends that has `low` records at least and none at `high`: found by looking, whatever the server
     /// counts.
-    async fn end_between(&self, mut low: u64, mut high: u64) -> Result<u64, LoadError> {
+    async fn end_between(&self, part: usize, mut low: u64, mut high: u64) -> Result<u64, LoadError> {
         while low < high {
             let middle = low.midpoint(high);
-            if self.is_there(middle).await? {
+            if self.is_there(part, middle).await? {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -228,8 +329,8 @@ impl<L: Parts> Reader<L> {
         Ok(low)
     }
 
-    async fn is_there(&self, at: u64) -> Result<bool, LoadError> {
-        Ok(self.list.window(self.part, at, 1).await?.end > at)
+    async fn is_there(&self, part: usize, at: u64) -> Result<bool, LoadError> {
+        Ok(self.list.window(part, at, 1).await?.end > at)
     }
 
     /// What a window brought, with the places of records in it that could not be read.
@@ -246,104 +347,4 @@ impl<L: Parts> Reader<L> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use futures::executor::block_on;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::sources::paging::Weighed;
-
-    /// Parts of so many numbers each, that count upwards through all of them.
-    struct Numbers {
-        ids: Vec<Uuid>,
-        sizes: Vec<u64>,
-        tells_total: bool,
-        /// What the server counts although it is not there.
-        excess: u64,
-        asked: AtomicUsize,
-    }
-
-    impl Numbers {
-        fn new(sizes: Vec<u64>, tells_total: bool) -> Self {
-            let ids = (1..=sizes.len() as u128).map(Uuid::from_u128).collect();
-            Self { ids, sizes, tells_total, excess: 0, asked: AtomicUsize::new(0) }
-        }
-    }
-
-    impl Parts for Numbers {
-        type Record = u64;
-
-        fn ids(&self) -> &[Uuid] {
-            &self.ids
-        }
-
-        async fn window(&self, part: usize, at: u64, count: u64) -> Result<Window<u64>, LoadError> {
-            self.asked.fetch_add(1, Ordering::Relaxed);
-            let size = self.sizes[part];
-            let total = self.tells_total.then_some(size + self.excess);
-            let before: u64 = self.sizes[..part].iter().sum();
-            let end = size.min(at + count).max(at);
-            let item = |at| (at, Weighed { record: Arc::new(before + at), bytes: 0 });
-            let items = (at..end).map(item).collect();
-            Ok(Window { items, unreadable: 0, end, total, follows: Some(end < size) })
-        }
-    }
-
-    fn read(reader: &mut Reader<Numbers>, want: u64) -> (Vec<u64>, Vec<Border>) {
-        let (mut numbers, mut borders) = (Vec::new(), Vec::new());
-        while let Some(item) = block_on(reader.next(want)).unwrap() {
-            borders.push(item.before());
-            numbers.push(*item.record.unwrap());
-        }
-        (numbers, borders)
-    }
-
-    proptest! {
-        #[test]
-        fn both_ways_give_the_whole_list_from_anywhere(
-            sizes in prop::collection::vec(0..260u64, 0..4), tells in any::<bool>(), want in 1..130u64, from in any::<prop::sample::Index>(),
-        ) {
-            let all: Vec<u64> = (0..sizes.iter().sum()).collect();
-            let numbers = || Numbers::new(sizes.clone(), tells);
-            let (forwards, borders) = read(&mut Reader::new(numbers(), Direction::Forwards, &Border::Start), want);
-            prop_assert_eq!(&forwards, &all);
-            let (mut backwards, _) = read(&mut Reader::new(numbers(), Direction::Backwards, &Border::End), want);
-            backwards.reverse();
-            prop_assert_eq!(&backwards, &all);
-            if !all.is_empty() {
-                let from = from.index(all.len());
-                let (behind, _) = read(&mut Reader::new(numbers(), Direction::Forwards, &borders[from]), want);
-                prop_assert_eq!(&behind, &all[from..]);
-                let (mut before, _) = read(&mut Reader::new(numbers(), Direction::Backwards, &borders[from]), want);
-                before.reverse();
-                prop_assert_eq!(&before, &all[..from]);
-            }
-        }
-    }
-
-    #[test]
-    fn a_list_that_has_become_shorter_is_read_back_from_its_end() {
-        let border = Border::At { part: 0, dataset: Uuid::from_u128(1), offset: 4_000_000 };
-        for tells in [false, true] {
-            let mut reader = Reader::new(Numbers::new(vec![3], tells), Direction::Backwards, &border);
-            assert_eq!(read(&mut reader, 2).0, [2, 1, 0]);
-        }
-    }
-
-    #[test]
-    fn a_server_that_counts_too_many_is_not_asked_for_each_of_them() {
-        let list = Numbers { excess: 4_000_000_000, ..Numbers::new(vec![3], true) };
-        let mut reader = Reader::new(list, Direction::Backwards, &Border::End);
-        assert_eq!(read(&mut reader, 1).0, [2, 1, 0]);
-        assert!(reader.list.asked.into_inner() < 50);
-    }
-
-    #[test]
-    fn a_dataset_that_is_gone_leaves_its_place_to_the_next() {
-        let border = Border::At { part: 1, dataset: Uuid::from_u128(77), offset: 5 };
-        let mut reader = Reader::new(Numbers::new(vec![2, 2], true), Direction::Forwards, &border);
-        assert_eq!(read(&mut reader, 9).0, [2, 3]);
-    }
-}
+mod tests;

@@ -181,7 +181,7 @@ impl<'a> Stream<'a> {
     /// What the whole list lacks, known where all of it was read: records that could not be, and datasets that are gone.
     pub(super) fn lacks(&self) -> (u64, Vec<LoadError>) {
         match self {
-            Self::People { reader, .. } => (0, reader.list.passed_over()),
+            Self::People { reader, .. } => (0, reader.list.passed_over(reader.parts_come_to())),
             Self::Animals { .. } => (0, Vec::new()),
             Self::Sorted(sorted) => sorted.lacks(),
         }

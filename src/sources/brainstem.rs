@@ -20,7 +20,7 @@ use url::Url;
 use super::{
     CredentialId, Fault, SourceError, Traffic, accept,
     client::{Bounds, Request, UpstreamClient},
-    is_past_the_end,
+    decode, is_past_the_end,
     paging::{PAGES_DO_NOT_FOLLOW, Page, PageCap, Weighed, covering_page, window},
 };
 use crate::{
@@ -179,7 +179,9 @@ impl BrainStem {
         }
         // Otherwise there is no such list: the path is wrong or the portal lacks it, which is not the same as an empty one.
         let body = accept(answer).map_err(error)?.ok_or_else(|| error(Fault::Status(404)))?;
-        let list = answer::list(&body, self.generation, start, limit).map_err(|why| error(Fault::Invalid(why)))?;
+        let generation = self.generation;
+        let read = decode(body, move |body| answer::list(body, generation, start, limit)).await;
+        let list = read.map_err(|why| error(Fault::Invalid(why)))?;
         // The page size that the server names, or that it cut this page to although more follows.
         let page = &list.listed.page;
         let cut = (page.follows == Some(true)).then_some(page.items.len() as u64);

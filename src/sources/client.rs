@@ -14,7 +14,7 @@ use reqwest::{
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::{Fault, SourceError, write::Attempt};
+use super::{Fault, SourceError, resolver::Resolver, write::Attempt};
 use crate::domain::Source;
 
 /// An upstream may close a connection after it was idle for 2 s (gunicorn's default); ours are given up before.
@@ -28,6 +28,7 @@ pub(super) struct UpstreamClient {
     pooled: Client,
     /// Writes, and reads whose connection was closed before an answer: a connection of their own.
     fresh: Client,
+    resolver: Resolver,
     permits: Semaphore,
     timeout: Duration,
     max_bytes: usize,
@@ -67,10 +68,13 @@ impl UpstreamClient {
     ///
     /// For an https URL on a machine without root certificates.
     pub(super) fn new(source: Source, url: &Url, bounds: &Bounds) -> anyhow::Result<Self> {
+        let resolver = Resolver::default();
         Ok(Self {
             source,
-            pooled: build(url, usize::MAX)?,
-            fresh: build(url, 0)?,
+            // No more than can be in flight.
+            pooled: build(url, bounds.concurrency, &resolver)?,
+            fresh: build(url, 0, &resolver)?,
+            resolver,
             permits: Semaphore::new(bounds.concurrency),
             timeout: bounds.timeout,
             max_bytes: bounds.max_bytes,
@@ -98,6 +102,7 @@ impl UpstreamClient {
         let mut sent = self.execute(client, request).await;
         if sent.as_ref().is_err_and(reqwest::Error::is_connect) {
             attempt.not_executed();
+            self.resolver.doubt().await;
         }
         if is_read && sent.as_ref().is_err_and(was_closed_before_an_answer) {
             sent = self.execute(&self.fresh, request).await;
@@ -132,7 +137,7 @@ impl UpstreamClient {
     }
 }
 
-fn build(url: &Url, idle_connections: usize) -> anyhow::Result<Client> {
+fn build(url: &Url, idle_connections: usize, resolver: &Resolver) -> anyhow::Result<Client> {
     let builder = Client::builder()
         .user_agent(concat!("subject-gateway/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
@@ -140,6 +145,11 @@ fn build(url: &Url, idle_connections: usize) -> anyhow::Result<Client> {
         .retry(reqwest::retry::never())
         .no_proxy()
         .connect_timeout(CONNECT)
+        .dns_resolver(resolver.clone())
+        // A request is one packet or a few: none waits for more to send.
+        .tcp_nodelay(true)
+        // HTTP/2 is spoken where the server offers it; its window follows what the line can carry.
+        .http2_adaptive_window(true)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(idle_connections);
     let provider = rustls::crypto::ring::default_provider();
@@ -216,5 +226,25 @@ mod tests {
         // Nobody listens there.
         let error = client.send_noting(&request, &attempt).await.err().unwrap();
         assert!(matches!(error.fault, Fault::Unreachable(_)) && !attempt.may_be_executed());
+    }
+
+    #[tokio::test]
+    async fn http_2_is_offered_to_servers_that_speak_tls() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("https://{}", listener.local_addr().unwrap())).unwrap();
+        let bounds = Bounds { timeout: Duration::from_secs(10), max_bytes: 1, concurrency: 1 };
+        let client = UpstreamClient::new(Source::BrainStem, &url, &bounds).unwrap();
+        let hello = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut hello = vec![0; 4_096];
+            let length = tokio::io::AsyncReadExt::read(&mut stream, &mut hello).await.unwrap();
+            hello.truncate(length);
+            hello
+        };
+        let request = Request::get(url, None);
+        let (hello, answer) = tokio::join!(hello, client.send(&request));
+        assert!(answer.is_err());
+        let offers = |protocols: &[u8]| hello.windows(protocols.len()).any(|bytes| bytes == protocols);
+        assert!(offers(b"\x02h2\x08http/1.1"));
     }
 }

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+    de::{DeserializeOwned, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::{Value, value::RawValue};
+use serde_json::{Map, Value, value::RawValue};
 use uuid::Uuid;
 
 /// A text. Numbers and booleans count as their text, a list or an object as its JSON, null and `""` as not given.
@@ -30,7 +30,11 @@ pub(super) enum Reference {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct References(pub(super) Vec<Reference>);
 
-/// Any JSON, null being not given. What is nested deeper than can be read is not given either.
+/// Any JSON as it stands there. `serde_json`'s own reading would take an object with a certain key for a text to be parsed
+/// again.
+struct Plain(Value);
+
+/// Any JSON, null being not given. What is nested deeper than can be read is not given either, where [`record`] reads it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct AnyJson(pub(super) Option<Value>);
 
@@ -51,7 +55,10 @@ pub(super) struct Whole(pub(super) Option<i64>);
 pub(super) fn record<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
     serde_json::from_str(json).or_else(|_| {
         let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json)?;
-        let readable = fields.into_iter().filter_map(|(key, raw)| Some((key, serde_json::from_str(raw.get()).ok()?)));
+        let readable = fields.into_iter().filter_map(|(key, raw)| {
+            let Plain(value) = serde_json::from_str(raw.get()).ok()?;
+            Some((key, value))
+        });
         serde_json::from_value(Value::Object(readable.collect()))
     })
 }
@@ -79,6 +86,66 @@ impl Reference {
             Self::Odd(text) => Some(text.clone()),
             _ => self.uuid().map(|id| id.to_string()),
         }
+    }
+}
+
+struct PlainVisitor;
+
+impl<'de> Visitor<'de> for PlainVisitor {
+    type Value = Plain;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Plain, E> {
+        Ok(Plain(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Plain, E> {
+        Ok(Plain(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Plain, E> {
+        Ok(Plain(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Plain, E> {
+        Ok(Plain(value.into()))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Plain, E> {
+        Ok(Plain(text.into()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Plain, E> {
+        Ok(Plain(text.into()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Plain, E> {
+        Ok(Plain(Value::Null))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Plain, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Plain(item)) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Plain(Value::Array(items)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Plain, A::Error> {
+        let mut fields = Map::new();
+        while let Some((key, Plain(value))) = map.next_entry()? {
+            fields.insert(key, value);
+        }
+        Ok(Plain(Value::Object(fields)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PlainVisitor)
     }
 }
 
@@ -121,14 +188,14 @@ impl<'de> Visitor<'de> for TextVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Text, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element::<Value>()? {
+        while let Some(Plain(item)) = seq.next_element()? {
             items.push(item);
         }
         Ok(Text(Some(Value::Array(items).to_string())))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Text, A::Error> {
-        let value = Value::deserialize(MapAccessDeserializer::new(map))?;
+        let Plain(value) = PlainVisitor.visit_map(map)?;
         Ok(Text(Some(value.to_string())))
     }
 }
@@ -180,7 +247,7 @@ impl<'de> Visitor<'de> for ReferenceVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Reference, A::Error> {
-        Value::deserialize(MapAccessDeserializer::new(map)).map(Reference::Embedded)
+        PlainVisitor.visit_map(map).map(|Plain(value)| Reference::Embedded(value))
     }
 }
 
@@ -244,9 +311,8 @@ impl<'de> Deserialize<'de> for References {
 
 impl<'de> Deserialize<'de> for AnyJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Through the raw text, so that too deep a value fails alone and not with its record.
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self(serde_json::from_str(raw.get()).ok().filter(|value: &Value| !value.is_null())))
+        let Plain(value) = Plain::deserialize(deserializer)?;
+        Ok(Self(Some(value).filter(|value| !value.is_null())))
     }
 }
 
@@ -339,7 +405,22 @@ mod tests {
 
     #[test]
     fn too_deep_a_value_is_lost_alone() {
+        #[derive(Debug, Default, Deserialize, PartialEq)]
+        #[serde(default)]
+        struct Record {
+            name: Text,
+            details: AnyJson,
+        }
         let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
-        assert_eq!(serde_json::from_str::<AnyJson>(&deep).unwrap(), AnyJson(None));
+        let read: Record = record(&format!("{{\"details\": {deep}, \"name\": \"a\"}}")).unwrap();
+        assert_eq!(read, Record { name: Text(Some("a".to_owned())), details: AnyJson(None) });
+    }
+
+    #[test]
+    fn a_text_in_a_value_is_a_text_under_any_key() {
+        let nesting = json!({"$serde_json::private::RawValue": "[1, 2]"});
+        check(&json!([nesting]), &AnyJson(Some(json!([nesting]))));
+        check(&nesting, &Reference::Embedded(nesting.clone()));
+        check(&nesting, &Text(Some(nesting.to_string())));
     }
 }

@@ -234,3 +234,24 @@ async fn a_reference_with_a_name_is_not_taken_for_the_record() {
     assert!(project["is_public"].is_boolean());
     assert_eq!(answer.data()["subjects"]["nodes"][0]["projects"], expected);
 }
+
+#[tokio::test]
+async fn a_level_is_one_request_a_kind_over_aliases_fragments_and_what_is_nested() {
+    let app = loading().await;
+    let answer = app
+        .query(
+            "{ subjects(first: 20, filter: {sources: [BRAINSTEM]}) { nodes {
+               a: procedures(first: 1) { nodes { brainRegion { name } } } ...F
+               ... on Subject { strain { species { name } } } } } }
+             fragment F on Subject { b: procedures(last: 1) { edges { node { brainRegion { id } } } } species { rrid } }",
+        )
+        .await;
+    let nodes = answer.data()["subjects"]["nodes"].as_array().unwrap();
+    assert!(nodes.iter().any(|node| node["a"]["nodes"][0]["brainRegion"]["name"].is_string()));
+    let log = app.brainstem().take_log();
+    // Keys of one level go out together, however many places ask for them.
+    for path in ["subject/", "procedure/", "strain/", "brainregion/", "species/"] {
+        assert_eq!(to_path(&log, path).len(), 1, "{path}");
+    }
+    assert_eq!(log.len(), 5);
+}

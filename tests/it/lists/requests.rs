@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use subject_gateway::sandbox::{DATASET_IDS, Fault, FaultKind, LoggedRequest};
+use subject_gateway::sandbox::{COMPANY_ID, DATASET_IDS, Fault, FaultKind, LoggedRequest};
 
 use super::{
     ask::{List, parameter, parameters, sorted},
@@ -192,4 +192,33 @@ async fn a_total_is_asked_for_beside_the_page() {
     let asked = |size: &str| people(&log).into_iter().find(|request| request.query.ends_with(size)).unwrap().at;
     let (page, count) = (asked("page_size=20"), asked("page_size=1"));
     assert!(count < page + delay, "it waited for the page");
+}
+
+#[tokio::test]
+async fn a_dataset_that_was_only_looked_at_is_not_told_of() {
+    let gone = "99999999-0000-4000-8000-000000000000";
+    let dataset = |n: usize| format!("eeeeeeee-0000-4000-8000-{n:012}");
+    let mut ids: Vec<String> = (0..30).map(dataset).collect();
+    // Right behind the one where the first page ends.
+    ids.insert(26, gone.to_owned());
+    let app = TestApp::builder().empty().set("HAUT_AI_DATASET_IDS", ids.join(",")).build().await;
+    for n in 0..30 {
+        app.haut_ai().insert("datasets", json!({"id": dataset(n), "name": "d", "company_id": COMPANY_ID}));
+        let people = match n {
+            24 | 29 => 10,
+            25 => 11,
+            _ => 0,
+        };
+        for at in 0..people {
+            let id = format!("{n:08}-0000-4000-8000-{at:012}");
+            app.haut_ai().insert("subjects", person(&id, &dataset(n), "p"));
+        }
+    }
+    let list = List::filtered(json!({"sources": ["HAUT_AI"]}));
+    let first = list.page(&app, json!({"first": 20})).await;
+    assert_eq!(first.ids.len(), 20);
+    let log = app.haut_ai().take_log();
+    assert!(people(&log).len() <= 31, "{}", log.len());
+    let next = list.try_page(&app, json!({"first": 20, "after": first.end})).await;
+    assert_eq!((next.ids.len(), next.has_next, next.errors.len()), (11, false, 1), "{:?}", next.errors);
 }

@@ -1,6 +1,7 @@
 //! Connections that are kept alive, and closed by the other side.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -8,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future::join_all;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -113,4 +115,21 @@ async fn connections_are_kept_and_their_closing_when_idle_harms_nobody() {
         app.query(LIST).await.data();
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn there_are_no_more_connections_than_may_be_in_use_and_they_are_used_again() {
+    let app = animals().set("CACHE_FRESH_MS", "0").set("LIMITS_UPSTREAM_CONCURRENCY", "4").build().await;
+    for _ in 0..3 {
+        let lists = (1..=20).map(|first| format!("{{ projects(first: {first}) {{ nodes {{ name }} }} }}"));
+        let lists: Vec<_> = lists.collect();
+        for answer in join_all(lists.iter().map(|list| app.query(list))).await {
+            answer.data();
+        }
+    }
+    let log = app.brainstem().take_log();
+    assert_eq!(log.len(), 60);
+    let connections: BTreeSet<u64> = log.iter().map(|request| request.connection).collect();
+    assert!(connections.len() <= 4, "{connections:?}");
+    assert!(log.iter().all(|request| request.headers.contains(&("accept-encoding".to_owned(), "gzip".to_owned()))));
 }
