@@ -7,9 +7,10 @@ use crate::{
     generator::{Load, Until},
     process::Process,
     queries::{ALL, Q1, Query, Request},
-    report::{Table, millis, number, progress},
+    report::{Table, number, progress},
     servers::{self, COLD, DEFAULT},
     targets::Targets,
+    units::{millis, percent},
     upstreams::{Logged, Upstreams, directly, rounds},
 };
 
@@ -205,7 +206,7 @@ pub(crate) async fn sustained(bench: &Bench) -> anyhow::Result<()> {
             number(outcome.processor_us()),
             anchor.to_owned(),
             number(requests),
-            format!("{:.0} %", outcome.busy() * 100.0),
+            percent(outcome.busy()),
         ]);
     }
     bench.report.table("sustained", "Cold, a load that goes on, upstream latency 0", &table)

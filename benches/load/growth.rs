@@ -15,8 +15,9 @@ use crate::{
     plot::{Line, Plot},
     process::Process,
     queries::{Pages, Q1, Request},
-    report::{Table, mib, millis, number, progress},
+    report::{Table, number, progress},
     servers::{self, COLD, WARM},
+    units::{mib, millis},
     upstreams::Upstreams,
     warm::CONNECTIONS,
 };

@@ -16,10 +16,12 @@ mod machine;
 mod plot;
 mod process;
 mod queries;
+#[path = "../shared/report.rs"]
 mod report;
 mod servers;
 mod stock;
 mod targets;
+mod units;
 mod upstreams;
 mod warm;
 

@@ -8,7 +8,10 @@ use plotters::prelude::{
     RGBColor, SVGBackend, SeriesLabelPosition, WHITE,
 };
 
-use crate::report::{PLOTS, number};
+use crate::report::number;
+
+/// Where the files go.
+const PLOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance");
 
 const SIZE: (u32, u32) = (760, 440);
 const FONT: &str = "sans-serif";

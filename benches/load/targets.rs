@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    report::{Report, Table, mib, millis, number},
+    report::{Report, Table, number},
+    units::{mib, millis},
     warm::Measured,
 };
 

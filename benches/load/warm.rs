@@ -9,9 +9,10 @@ use crate::{
     generator::{Load, Outcome, Until, ask},
     process::Process,
     queries::{ALL, Q1, Query, Request},
-    report::{Table, mib, number, progress},
+    report::{Table, number, progress},
     servers::{self, WARM},
     targets::Targets,
+    units::{mib, percent},
     upstreams::Upstreams,
 };
 
@@ -170,10 +171,6 @@ impl Measured {
 
 fn latency(outcome: &Outcome) -> String {
     number(outcome.latency(99).as_secs_f64() * 1e3)
-}
-
-fn percent(part: f64) -> String {
-    format!("{:.0} %", part * 100.0)
 }
 
 /// Memory under a load that goes on: every way to ask, again and again.

@@ -5,8 +5,6 @@ use std::{fmt::Write as _, fs, io::Write as _};
 use anyhow::Context as _;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance.md");
-/// Where the plots go.
-pub(crate) const PLOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance");
 
 /// A table of texts.
 #[derive(Debug)]
@@ -105,12 +103,4 @@ fn thousands(value: f64) -> String {
         text.push(digit);
     }
     text
-}
-
-pub(crate) fn millis(duration: std::time::Duration) -> String {
-    format!("{:.1}", duration.as_secs_f64() * 1e3)
-}
-
-pub(crate) fn mib(kib: u32) -> String {
-    format!("{:.1}", f64::from(kib) / 1024.0)
 }
