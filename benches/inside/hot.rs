@@ -20,7 +20,7 @@ use subject_gateway::{
     cache::Sources,
     config::Config,
     domain::{
-        Id, NodeId, SubjectId,
+        Id, NodeId, Procedure, Subject, SubjectId,
         cursor::{self, Border, Fingerprint, SubjectPosition},
     },
     sandbox::{BRAINSTEM_TOKEN, COMPANY_ID, HAUT_AI_TOKEN, Sandbox},
@@ -28,6 +28,7 @@ use subject_gateway::{
         self, GatewaySchema, RequestContext, Scope,
         execution::{Outcome, execute},
     },
+    sources::brainstem::{BrainStem, Model},
 };
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
@@ -36,6 +37,7 @@ use uuid::Uuid;
 const Q1: &str = "query Q1 { subjects(first: 100, filter: {sources: [BRAINSTEM]}) { nodes { id name sex birthDate \
                   projects { id name } procedures { nodes { id type dateTime } } } } }";
 const ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_4ef0_8000_0123_4567_89ab);
+const PAGE: usize = 100;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A hot path with its name.
@@ -46,6 +48,8 @@ pub(crate) const ALL: &[Path] = &[
     ("global id: read", |hot| _ = black_box(NodeId::decode(black_box(&hot.id_text)))),
     ("cursor: write", |hot| _ = black_box(cursor::encode(hot.list, black_box(&hot.position)))),
     ("cursor: read", |hot| _ = black_box(cursor::decode::<SubjectPosition>(hot.list, black_box(&hot.cursor)))),
+    ("page of 100 subjects: read", |hot| _ = black_box(hot.page::<Subject>(&hot.subjects))),
+    ("page of 100 procedures: read", |hot| _ = black_box(hot.page::<Procedure>(&hot.procedures))),
     ("document Q1: parse and validate", |hot| _ = black_box(hot.specification().first_error(black_box(Q1)))),
     ("Q1 from memory: execute", |hot| _ = black_box(hot.executed())),
     ("Q1 from memory: execute and write", |hot| _ = black_box(hot.written())),
@@ -69,6 +73,10 @@ pub(crate) struct Hot {
     number: std::cell::Cell<u32>,
     id: NodeId,
     id_text: String,
+    brainstem: BrainStem,
+    /// Pages as BrainSTEM sends them.
+    subjects: Vec<u8>,
+    procedures: Vec<u8>,
     list: Fingerprint,
     position: SubjectPosition,
     cursor: String,
@@ -88,6 +96,11 @@ impl Hot {
             ("CACHE_FRESH_MS", "86400000"),
         ])?;
         let app = App::new(&config)?;
+        let page = |model: &str| {
+            let records: Vec<Value> = sandbox.brainstem().records(model).into_iter().take(PAGE).collect();
+            json!({ "count": PAGE, "next": null, "previous": null, model: records }).to_string().into_bytes()
+        };
+        let brainstem = config.brainstem.as_ref().context("BrainSTEM is not configured")?;
         let id = NodeId::Subject(SubjectId::BrainStem(Id::new(ID)));
         let list = Fingerprint::of(&"subjects");
         let position =
@@ -99,6 +112,9 @@ impl Hot {
             same: Bytes::from(json!({ "query": Q1 }).to_string()),
             number: std::cell::Cell::new(0),
             id,
+            brainstem: BrainStem::new(brainstem, &config.limits)?,
+            subjects: page("subjects"),
+            procedures: page("procedures"),
             id_text: id.to_string(),
             list,
             cursor: cursor::encode(list, &position),
@@ -118,8 +134,14 @@ impl Hot {
         ensure!(nodes.is_some_and(|nodes| nodes.len() == 100), "Q1 has not 100 subjects: {}", routed["errors"]);
         ensure!(read(&self.written()?)? == routed, "the executor's answer is not the router's");
         ensure!(read(&self.answered(&self.another())?)? == routed, "another document has another answer");
+        let pages = [self.page::<Subject>(&self.subjects), self.page::<Procedure>(&self.procedures)];
+        ensure!(pages == [Some(PAGE); 2], "a page was not read: {pages:?}");
         ensure!(self.specification().first_error(Q1).is_none(), "Q1 is not valid");
         Ok(())
+    }
+
+    fn page<T: Model>(&self, body: &[u8]) -> Option<usize> {
+        self.brainstem.read_page::<T>(body, 0, PAGE as u64).ok().map(|listed| listed.page.items.len())
     }
 
     fn specification(&self) -> &schema::Specification {

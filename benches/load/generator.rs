@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::{client::Connection, process::Process, queries::Request};
 
 /// What one measurement may take beyond its time; then it has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What is sent: by how many connections, and whether all get the same bytes back.
 #[derive(Clone, Debug)]

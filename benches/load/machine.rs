@@ -15,7 +15,7 @@ pub(crate) fn described() -> String {
     };
     let kib = after(&memory, "MemTotal").split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok());
     let gib = kib.unwrap_or_default() / (1 << 20);
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = processors.lines().filter(|line| line.starts_with("processor")).count();
     let kernel = kernel.trim().split('-').next().unwrap_or_default().to_owned();
     let profile = if cfg!(debug_assertions) { "without optimisation" } else { "optimised" };
     format!(
