@@ -69,7 +69,14 @@ impl Bench {
 
     /// The sizes to measure: short runs leave out the largest.
     fn sizes(&self, all: &[u32]) -> Vec<u32> {
-        all.iter().map(|size| if self.is_quick { (*size).min(1_000) } else { *size }).collect()
+        let mut sizes: Vec<u32> = all.iter().map(|size| if self.is_quick { (*size).min(300) } else { *size }).collect();
+        sizes.dedup();
+        sizes
+    }
+
+    /// Rounds of the load under which memory is watched.
+    fn rounds(&self) -> u32 {
+        if self.is_quick { 2 } else { 8 }
     }
 
     fn plot(&self, plot: &Plot) -> anyhow::Result<()> {
@@ -117,7 +124,26 @@ fn measure(arguments: &[String]) -> anyhow::Result<()> {
         return Ok(());
     }
     let bench = Bench::new(arguments)?;
-    Core::Load.run(|| in_runtime(bench.run()))?
+    Core::Load.run(|| in_runtime(until_stopped(bench.run())))?
+}
+
+/// Ends the servers, too, when it is told to stop: they end with the future that started them.
+async fn until_stopped(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        () = terminated() => bail!("terminated"),
+    }
+}
+
+/// Until SIGTERM, where there is one.
+async fn terminated() {
+    #[cfg(unix)]
+    if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        signal.recv().await;
+        return;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// One thread: a server under test has one core, and so has the load.

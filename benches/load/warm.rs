@@ -1,6 +1,6 @@
 //! Warm: everything is in memory. Next to the fixed bytes, before each row anew, since the machine's speed drifts.
 
-use std::{fs, io::Write as _, path::Path, time::Duration};
+use std::{fs, io::Write as _, path::Path};
 
 use flate2::{Compression, write::GzEncoder};
 
@@ -175,14 +175,13 @@ fn latency(outcome: &Outcome) -> String {
 
 /// Memory under a load that goes on: every way to ask, again and again.
 pub(crate) async fn memory(bench: &Bench, targets: &mut Targets) -> anyhow::Result<()> {
-    const ROUNDS: u32 = 8;
     let upstreams = Upstreams::start().await?;
     let server = servers::gateway(&upstreams, WARM).await?;
     let mut table = Table::new(&["Q1 to Q4 in every way, 50 connections", "requests so far", "RSS MiB"]);
     table.row(["at the start".into(), "0".into(), mib(server.resident_kib())]);
     let (mut answers, mut resident) = (0, Vec::new());
-    for round in 1..=ROUNDS {
-        progress(&format!("memory, round {round} of {ROUNDS}"));
+    for round in 1..=bench.rounds() {
+        progress(&format!("memory, round {round} of {}", bench.rounds()));
         for query in ALL {
             for way in WAYS {
                 let load = Load::of(Request::post(PATH, &(way.body)(query)), CONNECTIONS);
@@ -195,8 +194,6 @@ pub(crate) async fn memory(bench: &Bench, targets: &mut Targets) -> anyhow::Resu
         resident.push(server.resident_kib());
         table.row([format!("after round {round}"), number(f64::from(answers)), mib(server.resident_kib())]);
     }
-    // The end of the load, for memory that is given back.
-    tokio::time::sleep(Duration::from_millis(500)).await;
     targets.memory(&resident);
     bench.report.table("memory", "Memory under load", &table)
 }
