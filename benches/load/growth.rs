@@ -221,7 +221,6 @@ async fn connections(bench: &Bench) -> anyhow::Result<()> {
 
 async fn cache(bench: &Bench) -> anyhow::Result<()> {
     const ANIMALS: u32 = 10_000;
-    const BOUNDED: &[(&str, &str)] = &[WARM[0], ("CACHE_MAX_BYTES", "16777216")];
     let mut table = Table::new(&[
         "subjects read so far, cache of 16 MiB",
         "RSS MiB",
@@ -231,7 +230,7 @@ async fn cache(bench: &Bench) -> anyhow::Result<()> {
     ]);
     let mut lines = ["first page again", "a page of those read so far"].map(Line::new);
     let upstreams = Upstreams::with_animals(bench.sizes(&[ANIMALS])[0], RELATIONS).await?;
-    let server = servers::gateway(&upstreams, BOUNDED).await?;
+    let server = servers::gateway(&upstreams, &[WARM, &[("CACHE_MAX_BYTES", "16777216")]].concat()).await?;
     let pages = Pages { first: PAGE, relations: RELATIONS, is_same: false };
     for count in bench.sizes(&[1, 10, 25, 50, 100]) {
         progress(&format!("growth, cache after {count} pages"));

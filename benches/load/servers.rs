@@ -14,7 +14,13 @@ const CACHING: &str = "caching";
 const ASKING: &str = "asking";
 
 /// Variables under which nothing that was read gets old while a measurement runs.
-pub(crate) const WARM: &[(&str, &str)] = &[("CACHE_FRESH_MS", "86400000")];
+pub(crate) const WARM: &[(&str, &str)] = &[
+    ("CACHE_FRESH_MS", DAY),
+    ("CACHE_LISTS_FRESH_MS", DAY),
+    ("CACHE_REFERENCE_FRESH_MS", DAY),
+    ("CACHE_ABSENT_MS", DAY),
+];
+const DAY: &str = "86400000";
 /// Variables under which nothing is kept.
 pub(crate) const COLD: &[(&str, &str)] = &[("CACHE_FRESH_MS", "0")];
 /// The cache as it is configured by default.
