@@ -10,7 +10,7 @@ use tokio::{
 };
 
 const HEADERS: usize = 32;
-const BUFFER: usize = 256 << 10;
+const BUFFER: usize = 128 << 10;
 
 /// A connection that is kept alive; one exchange after the other.
 #[derive(Debug)]

@@ -83,9 +83,10 @@ pub(crate) fn progress(what: &str) {
     let _ = writeln!(std::io::stderr(), "    {what}");
 }
 
-/// A number with so many digits as say something.
+/// A number with so many digits as say something; a whole one, such as a count, without decimals.
 pub(crate) fn number(value: f64) -> String {
     match value {
+        value if value.fract().abs() < f64::EPSILON => thousands(value),
         value if value >= 1000.0 => thousands(value),
         value if value >= 99.95 => format!("{value:.0}"),
         value if value >= 9.995 => format!("{value:.1}"),
