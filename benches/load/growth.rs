@@ -92,7 +92,7 @@ async fn subjects(bench: &Bench) -> anyhow::Result<()> {
         "warm: CPU µs a subject",
         "RSS MiB",
     ]);
-    let (mut cold_line, mut warm_line) = (Line::new("cold, as much again upstream"), Line::new("warm, from entities"));
+    let (mut cold_line, mut warm_line) = (Line::new("cold"), Line::new("warm, from entities"));
     for count in bench.sizes(&[1, 10, 100, 1_000, 10_000]) {
         progress(&format!("growth, {count} subjects"));
         let upstreams = Upstreams::with_animals(count, RELATIONS).await?;

@@ -61,6 +61,7 @@ impl Plot {
         let mut chart = ChartBuilder::on(&area)
             .caption(self.title, (FONT, 18).into_font())
             .margin(12)
+            .margin_right(40)
             .x_label_area_size(44)
             .y_label_area_size(70)
             .build_cartesian_2d((x.0..x.1).log_scale(), (y.0..y.1).log_scale())?;
