@@ -206,6 +206,13 @@ impl BrainStem {
         self.counts_nothing.load(Ordering::Relaxed)
     }
 
+    /// Reads the body of an answer with the records from `start` on, which was asked for `limit` of them: what [`page`](Self::page)
+    /// does with what it received, for benches.
+    pub fn read_page<T: Model>(&self, body: &[u8], start: u64, limit: u64) -> Result<Listed<T>, SourceError> {
+        let list = answer::list(body, self.generation, start, limit).map_err(|why| error(Fault::Invalid(why)))?;
+        Ok(list.listed)
+    }
+
     /// What makes one read of [`page`](Self::page) the same as another: the list's URL and the stretch, in whatever words
     /// the server is asked for it, and whatever comes along.
     pub fn page_identity<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<String, SourceError> {
