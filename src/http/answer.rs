@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{accept::Format, written::Written};
 pub(super) use crate::schema::code;
-use crate::schema::execution::Outcome;
+use crate::schema::{execution::Outcome, lists::to_json};
 
 /// When to come back to a gateway that has no place left.
 const RETRY_AFTER_SECONDS: u16 = 5;
@@ -94,7 +94,7 @@ fn body(ended: &Ended) -> String {
 }
 
 fn executed(result: &GraphQlAnswer) -> String {
-    serde_json::to_string(result).expect("a result has texts as keys")
+    to_json(result)
 }
 
 fn without_data(errors: &[ServerError]) -> String {

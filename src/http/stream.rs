@@ -30,7 +30,10 @@ use super::{
     layers::OperationName,
     request::{self, Body, Fields},
 };
-use crate::schema::streaming::{self, Step};
+use crate::schema::{
+    lists::to_json,
+    streaming::{self, Step},
+};
 
 /// Asks nginx, which keeps answers back by default, to pass events on at once.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -124,7 +127,7 @@ fn next(answer: &str) -> String {
 
 fn answer(step: &Step) -> String {
     let answer = match step {
-        Step::Answer(response) => serde_json::to_string(response),
+        Step::Answer(response) => Ok(to_json(response)),
         Step::Refused(errors) => serde_json::to_string(&json!({ "errors": errors })),
     };
     // Values of GraphQL are JSON.

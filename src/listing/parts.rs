@@ -156,6 +156,11 @@ impl<L: Parts> Reader<L> {
         Ok(self.ahead.pop_front())
     }
 
+    /// The next record, where it was read already.
+    pub fn next_ready(&mut self) -> Option<Item<L::Record>> {
+        self.ahead.pop_front()
+    }
+
     /// How many records the part has that was read last, where the upstream counts them.
     pub fn total(&self) -> Option<u64> {
         self.total

@@ -92,11 +92,28 @@ impl<'w, 'a> Side<'w, 'a> {
     /// or the page may examine no more records.
     pub(super) async fn advance(&mut self, want: u64, deadline: Deadline) {
         if let State::Open(access) = self.state
-            && self.head.is_none()
-            && let Err(error) = self.look(access, want, deadline).await
+            && !self.has_advanced()
+            // Apart: it is large, and most subjects are at hand.
+            && let Err(error) = Box::pin(self.look(access, want, deadline)).await
         {
             self.state = State::Failed(error);
         }
+    }
+
+    /// Whether nothing has to be waited for: the next subject is at hand, or there is none to look for.
+    fn has_advanced(&mut self) -> bool {
+        if !self.is_open() || self.head.is_some() {
+            return true;
+        }
+        let Some(stream) = self.stream.as_mut() else { return false };
+        if draw(self.budget).is_none() {
+            return false;
+        }
+        self.head = stream.next_ready();
+        if self.head.is_none() {
+            self.budget.fetch_add(1, Ordering::Relaxed);
+        }
+        self.head.is_some()
     }
 
     async fn look(&mut self, access: Access<'a>, want: u64, deadline: Deadline) -> Result<(), LoadError> {

@@ -126,18 +126,30 @@ impl<'a> Stream<'a> {
     pub(super) async fn next(&mut self, want: u64) -> Result<Option<Step>, LoadError> {
         let item = match self {
             Self::People { reader, .. } => reader.next(want).await?,
-            Self::Animals { reader, has_dated_part, .. } => {
-                let item = reader.next(want).await?;
-                return Ok(item.map(|item| {
-                    let in_dated_part = *has_dated_part && item.part() == 0;
-                    let undated = |subject: &Arc<Subject>| subject.birth_date.value.is_none();
-                    let is_misplaced = in_dated_part && item.record.as_ref().is_some_and(undated);
-                    Step { is_misplaced, ..Step::from(item) }
-                }));
-            }
+            Self::Animals { reader, .. } => reader.next(want).await?,
             Self::Sorted(sorted) => return Ok(sorted.next()),
         };
-        Ok(item.map(Step::from))
+        Ok(item.map(|item| self.step(item)))
+    }
+
+    /// The next subject, where it was read already and is sure to pass: most of a page, which needs no future for each.
+    pub(super) fn next_ready(&mut self) -> Option<Step> {
+        if !self.is_exact() {
+            return None;
+        }
+        let item = match self {
+            Self::People { reader, .. } => reader.next_ready()?,
+            Self::Animals { reader, .. } => reader.next_ready()?,
+            Self::Sorted(sorted) => return sorted.next(),
+        };
+        Some(self.step(item))
+    }
+
+    fn step(&self, item: Item<Subject>) -> Step {
+        let in_dated_part = matches!(self, Self::Animals { has_dated_part: true, .. }) && item.part() == 0;
+        let undated = |subject: &Arc<Subject>| subject.birth_date.value.is_none();
+        let is_misplaced = in_dated_part && item.record.as_ref().is_some_and(undated);
+        Step { is_misplaced, ..Step::from(item) }
     }
 
     /// Whether a subject passes what the source could not filter. A sorted list holds no others.
