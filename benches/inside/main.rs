@@ -49,8 +49,8 @@ fn time() -> anyhow::Result<()> {
 fn iterate(name: &str, times: &str) -> anyhow::Result<()> {
     let hot = Hot::new()?;
     let (_, run) = hot::named(name)?;
-    for _ in 0..times.parse::<u32>()? {
-        run(&hot);
-    }
+    // What is made at first use is there afterwards.
+    run(&hot);
+    counts::counted(*run, &hot, times.parse()?);
     Ok(())
 }
