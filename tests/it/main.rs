@@ -4,6 +4,7 @@
 mod brainstem;
 mod config;
 mod cookbook;
+mod differential;
 mod endings;
 mod events;
 mod federation;

@@ -1,5 +1,7 @@
 //! The service in process over the sandbox's real sockets.
 
+use std::sync::Arc;
+
 use axum::{
     body::{Body, to_bytes},
     http::{Request, header},
@@ -7,6 +9,7 @@ use axum::{
 use serde_json::{Value, json};
 use subject_gateway::{
     app::App,
+    cache::Sources,
     config::Config,
     sandbox::{self, LoggedRequest, Options, Records, Sandbox, Upstream},
 };
@@ -53,6 +56,11 @@ impl TestApp {
     /// A new process in place of this one, over the same upstreams.
     pub(crate) fn restart(&mut self) {
         self.app = App::new(&self.config).unwrap();
+    }
+
+    /// The same sources with nothing in their caches.
+    pub(crate) fn cold(&self) -> Arc<Sources> {
+        Sources::new(&self.config).unwrap()
     }
 
     /// Forgets what the upstreams were asked so far.
