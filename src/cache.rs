@@ -92,6 +92,8 @@ struct Kept {
 struct Airborne<K> {
     number: u64,
     began: Moment,
+    /// Whose it was first.
+    provenance: Arc<Provenance>,
     flight: WeakShared<BoxFuture<'static, Landed<K>>>,
 }
 
@@ -206,6 +208,11 @@ impl<K: Key> Store<K> {
         self.generations.now().moment()
     }
 
+    /// Whether no write or purge that can change this answer was answered since then.
+    fn is_current(&self, began: Moment, key: &K) -> bool {
+        self.generations.now().is_current(key, began)
+    }
+
     /// What is at hand for one who may be served it.
     fn look(&self, now: &Now<'_>, key: &K, provenance: &Provenance) -> Look {
         if now.is_suspect(key) {
@@ -261,14 +268,20 @@ impl<K: Key> Store<K> {
 
     fn insert(&self, began: Moment, key: K, kept: Kept) {
         let keep_for = self.lifetimes.kept_for(key.is_steady(), kept.record.is_some(), kept.freshness);
-        if keep_for.is_zero() || kept.freshness.is_stale || self.lifetimes.of(key.is_steady()).fresh.is_zero() {
+        let is_kept = !keep_for.is_zero() && !self.lifetimes.of(key.is_steady()).fresh.is_zero();
+        if kept.freshness.is_stale {
             return;
         }
         // Held while it goes in: a write that is answered meanwhile waits, and then sweeps it out.
         let now = self.generations.now();
         let is_newest = || self.kept.get(&key).is_none_or(|other| other.freshness.read <= kept.freshness.read);
         if now.is_current(&key, began) && !now.is_suspect(&key) && is_newest() {
-            self.kept.insert(key, kept);
+            if is_kept {
+                self.kept.insert(key, kept);
+            } else {
+                // What is older must not stay, least of all when it is not there any more.
+                self.kept.invalidate(&key);
+            }
         }
     }
 
@@ -402,10 +415,18 @@ impl<K: Key> Store<K> {
         mut fetch: impl FnMut(Vec<K>, &Viewer) -> Fetches<K, V>,
     ) {
         self.counts.stale.inc_by(stale.len() as u64);
+        // Outlives the lock: the last who lets go of a flight takes it out of the air, which needs the lock.
+        let mut airborne = Vec::new();
         let mut flights = self.flights();
         let now = self.generations.now();
         let began = now.moment();
-        stale.retain(|key| flying(&flights, &now, key, &viewer.provenance).is_none());
+        stale.retain(|key| match flying(&flights, &now, key, &viewer.provenance) {
+            Some(flight) => {
+                airborne.push(flight);
+                false
+            }
+            None => true,
+        });
         drop(now);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let wanted: HashSet<K> = stale.into_iter().collect();
@@ -439,7 +460,8 @@ impl<K: Key> Store<K> {
             let flight = self.flight(number, began, keys.clone(), fetch, within.clone());
             for key in keys {
                 if let Some(flight) = flight.downgrade() {
-                    flights.insert(key.clone(), Airborne { number, began, flight });
+                    let provenance = Arc::clone(&viewer.provenance);
+                    flights.insert(key.clone(), Airborne { number, began, provenance, flight });
                 }
                 launched.push((key, flight.clone()));
             }
@@ -508,8 +530,9 @@ fn flying<K: Key>(
     provenance: &Provenance,
 ) -> Option<Flight<K>> {
     let airborne = flights.get(key)?;
-    let may_be_joined =
-        now.is_current(key, airborne.began) && !now.is_suspect(key) && provenance.takes(airborne.began.at);
+    let may_be_joined = now.is_current(key, airborne.began)
+        && !now.is_suspect(key)
+        && provenance.takes_flights_of(&airborne.provenance);
     if may_be_joined { airborne.flight.upgrade() } else { None }
 }
 

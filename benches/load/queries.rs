@@ -141,6 +141,11 @@ impl Request {
         Self::with_headers(path, body, "accept-encoding: gzip\r\n")
     }
 
+    /// A POST of JSON by one who wants everything read anew.
+    pub(crate) fn post_for_fresh(path: &str, body: &Value) -> Self {
+        Self::with_headers(path, body, "cache-control: no-cache\r\n")
+    }
+
     fn with_headers(path: &str, body: &Value, headers: &str) -> Self {
         let body = body.to_string();
         let length = body.len();

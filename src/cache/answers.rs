@@ -125,22 +125,24 @@ where
 
     /// The answer of the same request that is being made, or else of `make`, to which `provenance` belongs. It is kept where
     /// `keep` says so of the value, and what it was made of lets it. Whoever waits drives it; one that goes away hands over.
+    /// Where the time of whoever came first was over (`is_late`), the others go on by themselves.
     pub async fn answer(
         self: &Arc<Self>,
         key: K,
         provenance: Arc<Provenance>,
         make: BoxFuture<'static, V>,
         keep: fn(&V) -> bool,
+        is_late: fn(&V) -> bool,
     ) -> Arc<Whole<V>> {
-        let flight = {
+        let (flight, mine) = {
             let mut flights = self.flights();
             let now = self.generations.now();
             let is_current =
                 |airborne: &&Airborne<V>| Part::ALL.into_iter().all(|part| now.holds(part, airborne.began));
-            let flying = flights.get(&key).filter(is_current).filter(|_| provenance.takes_flights());
+            let flying = flights.get(&key).filter(is_current).filter(|_| provenance.takes_anything_fresh());
             if let Some(flight) = flying.and_then(|airborne| airborne.flight.upgrade()) {
                 self.counts.joined.inc();
-                flight
+                (flight, Some((make, provenance)))
             } else {
                 self.counts.missed.inc();
                 self.counts.flights.inc();
@@ -150,6 +152,8 @@ where
                     let whole = Arc::new(Whole { value: make.await, provenance, began });
                     if keep(&whole.value) {
                         landing.answers.keep(&landing.key, &whole);
+                    } else {
+                        landing.answers.counts.failed.inc();
                     }
                     // Kept first, then taken out of the air, then told to those who wait.
                     drop(landing);
@@ -159,14 +163,25 @@ where
                 if let Some(flight) = flight.downgrade() {
                     flights.insert(key, Airborne { number, began, flight });
                 }
-                flight
+                (flight, None)
             }
         };
-        flight.await
+        let whole = flight.await;
+        match mine {
+            // The other one's time was over first.
+            Some((make, provenance)) if is_late(&whole.value) => Arc::new(Whole::apart(make.await, provenance)),
+            _ => whole,
+        }
     }
 
-    /// Keeps an answer, also once more when it has become larger.
-    pub fn keep(&self, key: &K, whole: &Arc<Whole<V>>) {
+    /// Counts an answer anew that has become larger.
+    pub fn weigh_again(&self, key: &K, whole: &Arc<Whole<V>>) {
+        if self.kept.get(key).is_some_and(|kept| Arc::ptr_eq(&kept, whole)) {
+            self.keep(key, whole);
+        }
+    }
+
+    fn keep(&self, key: &K, whole: &Arc<Whole<V>>) {
         if !whole.provenance.is_repeatable() || whole.provenance.fresh_for().is_zero() {
             return;
         }
@@ -202,5 +217,122 @@ impl<K: Hash + Eq, V> Drop for Landing<K, V> {
         if flights.get(&self.key).is_some_and(|airborne| airborne.number == self.number) {
             flights.remove(&self.key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{channel::oneshot, executor::block_on, future::join};
+
+    use super::*;
+    use crate::{
+        cache::{
+            Touched,
+            freshness::{Freshness, Time},
+            metrics::CacheMetrics,
+        },
+        domain::Source,
+    };
+
+    impl Weight for u8 {
+        fn bytes(&self) -> usize {
+            0
+        }
+    }
+
+    impl Weight for &'static str {
+        fn bytes(&self) -> usize {
+            self.len()
+        }
+    }
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+    const LATE: &str = "late";
+
+    fn answers(max_bytes: u64) -> (Arc<Answers<u8, &'static str>>, Arc<Generations>) {
+        let generations = Arc::new(Generations::new(HOUR));
+        (Answers::new(max_bytes, &generations, CacheMetrics::default().level("answers")), generations)
+    }
+
+    /// Of something of BrainSTEM's.
+    fn made(is_steady: bool) -> Arc<Provenance> {
+        let provenance = Provenance::default();
+        let part = Part { source: Source::BrainStem, is_steady };
+        provenance.note(part, Freshness { read: Time::now(), fresh_until: Time::now() + HOUR, is_stale: false });
+        Arc::new(provenance)
+    }
+
+    async fn ask(
+        answers: &Arc<Answers<u8, &'static str>>,
+        of: Arc<Provenance>,
+        make: impl Future<Output = &'static str> + Send + 'static,
+    ) -> &'static str {
+        answers.answer(1, of, make.boxed(), |value| *value != LATE, |value| *value == LATE).await.value
+    }
+
+    #[test]
+    fn an_answer_is_served_until_a_sweep_that_may_have_changed_it() {
+        for (is_steady, source, is_purge, goes) in [
+            (false, Source::BrainStem, false, true),
+            (false, Source::HautAi, false, false),
+            (true, Source::BrainStem, false, false),
+            (true, Source::BrainStem, true, true),
+        ] {
+            let (answers, generations) = answers(1 << 20);
+            assert_eq!(block_on(ask(&answers, made(is_steady), async { "old" })), "old");
+            let touched = Touched { is_purge, ..Touched::new(source, []) };
+            generations.advance(&touched, true);
+            assert!(answers.at_hand(&1).is_some(), "the write is not answered yet");
+            generations.settle(&touched);
+            assert_eq!(answers.at_hand(&1).is_none(), goes, "{is_steady} {source:?} {is_purge}");
+        }
+    }
+
+    #[test]
+    fn one_that_began_before_a_sweep_was_over_is_neither_kept_nor_joined() {
+        let (answers, generations) = answers(1 << 20);
+        let touched = Touched::new(Source::BrainStem, []);
+        let (send, receive) = oneshot::channel();
+        let before = ask(&answers, made(false), async { receive.await.unwrap() });
+        let after = async {
+            generations.advance(&touched, true);
+            generations.settle(&touched);
+            let after = ask(&answers, made(false), async { "new" }).await;
+            send.send("old").unwrap();
+            after
+        };
+        assert_eq!(block_on(join(before, after)), ("old", "new"));
+        assert_eq!(answers.at_hand(&1).unwrap().value, "new");
+    }
+
+    #[test]
+    fn under_suspicion_nothing_is_served_or_kept() {
+        let (answers, generations) = answers(1 << 20);
+        block_on(ask(&answers, made(false), async { "old" }));
+        generations.advance(&Touched::new(Source::BrainStem, []), false);
+        assert!(answers.at_hand(&1).is_none());
+        block_on(ask(&answers, made(false), async { "new" }));
+        assert!(answers.at_hand(&1).is_none());
+    }
+
+    #[test]
+    fn who_has_more_time_than_the_first_one_goes_on_alone() {
+        let (answers, _) = answers(1 << 20);
+        let (send, receive) = oneshot::channel();
+        let first = ask(&answers, made(false), async { receive.await.unwrap() });
+        let second = ask(&answers, made(false), async { "in time" });
+        let end = async { send.send(LATE).unwrap() };
+        assert_eq!(block_on(join(join(first, second), end)).0, (LATE, "in time"));
+    }
+
+    #[test]
+    fn bytes_are_bounded() {
+        let (answers, _) = answers(10_000);
+        for key in 0..u8::MAX {
+            let make = async { "some text" }.boxed();
+            block_on(answers.answer(key, made(false), make, |_| true, |_| false));
+        }
+        answers.kept.run_pending_tasks();
+        assert!(answers.kept.weighted_size() <= 10_000, "{}", answers.kept.weighted_size());
     }
 }

@@ -39,9 +39,16 @@ struct Written {
 /// When a read began, as far as writes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
-    haut_ai: Since,
-    brainstem: Since,
+    haut_ai: Mark,
+    brainstem: Mark,
     pub(super) at: Time,
+}
+
+/// How far a source was written, and how far that was swept out: in between, what is read may be made from what is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    since: Since,
+    swept: Since,
 }
 
 /// When a whole answer began to be made, as far as writes go: what it is made from may have been kept before.
@@ -98,6 +105,10 @@ impl Generations {
 }
 
 impl Written {
+    fn mark(&self) -> Mark {
+        Mark { since: self.since, swept: self.swept }
+    }
+
     /// One suspicion a source: an older one that still holds is extended with the new one.
     fn suspect(&mut self, touched: &Touched, wary_for: Duration) {
         let now = Instant::now();
@@ -116,7 +127,7 @@ pub(super) struct Now<'a>(RwLockReadGuard<'a, BySource>);
 
 impl Now<'_> {
     pub(super) fn moment(&self) -> Moment {
-        Moment { haut_ai: self.0.haut_ai.since, brainstem: self.0.brainstem.since, at: Time::now() }
+        Moment { haut_ai: self.0.haut_ai.mark(), brainstem: self.0.brainstem.mark(), at: Time::now() }
     }
 
     pub(super) fn beginning(&self) -> Beginning {
@@ -139,10 +150,11 @@ impl Now<'_> {
     /// Whether no write or purge that can change this answer was answered since then.
     pub(super) fn is_current(&self, key: &impl Key, began: Moment) -> bool {
         let (now, began) = match key.source() {
-            Source::HautAi => (self.0.haut_ai.since, began.haut_ai),
-            Source::BrainStem => (self.0.brainstem.since, began.brainstem),
+            Source::HautAi => (self.0.haut_ai.mark(), began.haut_ai),
+            Source::BrainStem => (self.0.brainstem.mark(), began.brainstem),
         };
-        if key.is_steady() { now.purges == began.purges } else { now.writes == began.writes }
+        let purges = |mark: Mark| (mark.since.purges, mark.swept.purges);
+        if key.is_steady() { purges(now) == purges(began) } else { now == began }
     }
 
     /// Whether a write of unknown outcome may change this answer at any time.

@@ -8,7 +8,7 @@ use std::{
 use futures::{FutureExt as _, future::try_join_all};
 
 use super::{
-    Answer, Fetch, Fetched, Gathered, Gathering, ListKind, PageKey, RecordKey, Viewer,
+    Answer, Fetch, Fetched, Gathered, Gathering, ListKind, Moment, PageKey, RecordKey, Viewer,
     gathered::{identity, too_many},
     weigh_page,
     writes::Stores,
@@ -235,7 +235,7 @@ impl Shared {
             let page = shared.source.subjects(dataset, search.as_deref(), at, count).await?;
             for item in page.items.iter().flatten() {
                 shared.stores.records.keep(began, (credential, NodeId::Subject(item.record.id)), item);
-                shared.learn(credential, &item.record);
+                shared.learn(began, credential, &item.record);
             }
             Ok(Some(weigh_page(page)))
         };
@@ -298,12 +298,16 @@ impl Shared {
     }
 
     /// Keeps the sex that a subject carries: nobody has to ask the dictionary for it.
-    fn learn(&self, credential: CredentialId, subject: &Subject) {
+    fn learn(&self, began: Moment, credential: CredentialId, subject: &Subject) {
         let Some(SexReference::Whole(entry)) = subject.haut_ai().and_then(|own| own.biological_sex.as_ref()) else {
             return;
         };
         let key = (credential, entry.id);
         let mut taught = self.taught();
+        // Asked while nobody can forget: a purge counts first, and then forgets.
+        if !self.stores.records.is_current(began, &sex_key(credential, entry.id)) {
+            return;
+        }
         if taught.get(&key).is_some_and(|known| **known == *entry) {
             return;
         }
@@ -323,7 +327,8 @@ impl Shared {
         };
         let mut known: Sexes = {
             let taught = self.taught();
-            let asked = keys.iter().filter_map(id_of);
+            // Nobody knows when they were read.
+            let asked = keys.iter().filter_map(id_of).filter(|_| viewer.provenance.takes_anything_fresh());
             asked.filter_map(|id| Some((id, Arc::clone(taught.get(&id)?)))).collect()
         };
         let mut failure = None;

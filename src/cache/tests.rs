@@ -334,3 +334,41 @@ async fn what_is_made_from_something_old_is_as_old_as_that() {
     assert_eq!(outer.get().await.unwrap().as_deref(), Some(&1));
     assert!(viewer.provenance.fresh_for().is_zero());
 }
+
+#[test]
+fn a_read_that_began_before_a_sweep_was_over_is_not_for_those_who_come_after_it() {
+    let store = store(1 << 20, LONG);
+    let touched = Touched::new(Source::BrainStem, []);
+    store.advance(&touched, true);
+    // It may be made from what is not swept out yet.
+    let (send, receive) = oneshot::channel();
+    let within = store.one::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
+    store.sweep(&touched);
+    store.settle(&touched);
+    let after = store.one::<u64>(&1, async { Ok(Some(weighed(2))) });
+    assert_eq!(block_on(after.get()).unwrap().as_deref(), Some(&2));
+    send.send(1).unwrap();
+    assert_eq!(block_on(within.get()).unwrap().as_deref(), Some(&1));
+    assert_eq!(store.kept_now::<u64>(&1).unwrap().as_deref(), Some(&2));
+}
+
+#[tokio::test]
+async fn what_is_not_there_any_more_stays_in_no_reserve() {
+    let mut lifetimes = lifetimes(LONG, Duration::ZERO, LONG);
+    lifetimes.absent = Duration::ZERO;
+    let store = store_with(1 << 20, lifetimes, LONG);
+    store.keep(store.moment(), 1, &weighed(1));
+    let fresh = Viewer::new(viewer().credential, &Arc::new(Provenance::fresh_only()));
+    assert_eq!(store.answer::<u64, _>(&fresh, &1, |_| async { Ok(None) }).get().await, Ok(None));
+    assert_eq!(store.one::<u64>(&1, async { Err(failure()) }).get().await, Err(failure()));
+}
+
+#[tokio::test]
+async fn who_wants_fresh_data_joins_nobody_who_takes_what_is_kept() {
+    let store = store(1 << 20, LONG);
+    let fresh = Viewer::new(viewer().credential, &Arc::new(Provenance::fresh_only()));
+    let (_send, receive) = oneshot::channel();
+    let _flying = store.one::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
+    let read = store.answer::<u64, _>(&fresh, &1, |_| async { Ok(Some(weighed(2))) });
+    assert_eq!(read.get().await.unwrap().as_deref(), Some(&2));
+}

@@ -141,8 +141,13 @@ impl Provenance {
         }
     }
 
-    /// Whether the request takes part in what another one began.
-    pub(super) fn takes_flights(&self) -> bool {
+    /// Whether the request takes part in what another one began: that may be made from whatever does for the other one.
+    pub(super) fn takes_flights_of(&self, other: &Self) -> bool {
+        self.not_before.is_none_or(|mine| other.not_before.is_some_and(|theirs| theirs >= mine))
+    }
+
+    /// Whether anything will do that is fresh, whenever it was read.
+    pub(super) fn takes_anything_fresh(&self) -> bool {
         self.not_before.is_none()
     }
 

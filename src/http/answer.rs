@@ -13,7 +13,10 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{accept::Format, written::Written};
+use super::{
+    accept::Format,
+    written::{Fate, Written},
+};
 pub(super) use crate::schema::code;
 use crate::schema::{execution::Outcome, lists::to_json};
 
@@ -76,7 +79,16 @@ pub(super) fn write(ended: &Ended, format: Format, operation_name: Option<String
         Err(refusal) => refusal.status,
     };
     let is_good = matches!(ended, Ok(Outcome::Executed(result)) if result.errors.is_empty());
-    Written::new(status, format, is_good, body(ended), operation_name)
+    let of_time = |error: &ServerError| {
+        let given = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+        given.is_some_and(|given| *given == code::DEADLINE_EXCEEDED.into())
+    };
+    let is_late = match ended {
+        Ok(Outcome::Executed(result)) => result.errors.iter().any(of_time),
+        Ok(Outcome::Refused(_) | Outcome::NotAQuery(_)) => false,
+        Err(refusal) => refusal.code == code::DEADLINE_EXCEEDED,
+    };
+    Written::new(status, format, Fate { is_good, is_late }, body(ended), operation_name)
 }
 
 /// The answers to the requests of a batch, whose own statuses nobody sees.

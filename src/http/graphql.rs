@@ -155,7 +155,8 @@ impl Asked {
         }
         // What the connection read it into is larger, and goes on being used.
         key.bytes = Bytes::copy_from_slice(&key.bytes);
-        let whole = self.service.answers.answer(key.clone(), provenance, make, Written::is_good).await;
+        let whole =
+            self.service.answers.answer(key.clone(), provenance, make, Written::is_good, Written::is_late).await;
         self.compress(&key, &whole);
         whole
     }
@@ -164,7 +165,7 @@ impl Asked {
     fn compress(&self, key: &RequestKey, whole: &Arc<Whole<Written>>) {
         if self.takes_gzip && whole.value.compress() && whole.value.is_good() {
             // It has become larger.
-            self.service.answers.keep(key, whole);
+            self.service.answers.weigh_again(key, whole);
         }
     }
 }

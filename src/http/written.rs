@@ -43,12 +43,20 @@ impl Weight for RequestKey {
     }
 }
 
+/// How a request fared.
+#[derive(Clone, Copy)]
+pub(super) struct Fate {
+    /// Execution began, and nothing failed.
+    pub(super) is_good: bool,
+    /// Its time was over before all was there.
+    pub(super) is_late: bool,
+}
+
 /// An answer, written down.
 pub(super) struct Written {
     status: StatusCode,
     format: Format,
-    /// Whether execution began and nothing failed.
-    is_good: bool,
+    fate: Fate,
     body: Bytes,
     gzip: OnceLock<Bytes>,
     version: OnceLock<String>,
@@ -66,17 +74,22 @@ impl Written {
     pub(super) fn new(
         status: StatusCode,
         format: Format,
-        is_good: bool,
+        fate: Fate,
         body: String,
         operation_name: Option<String>,
     ) -> Self {
         let (gzip, version) = (OnceLock::new(), OnceLock::new());
-        Self { status, format, is_good, body: body.into(), gzip, version, operation_name }
+        Self { status, format, fate, body: body.into(), gzip, version, operation_name }
     }
 
     /// Whether it may be given to whoever asks the same.
     pub(super) fn is_good(&self) -> bool {
-        self.is_good
+        self.fate.is_good
+    }
+
+    /// Whether somebody with more time may get another.
+    pub(super) fn is_late(&self) -> bool {
+        self.fate.is_late
     }
 
     /// As the answer to a POST, which no cache keeps.
@@ -102,12 +115,14 @@ impl Written {
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         }
-        if !self.is_good {
+        if !self.fate.is_good {
             return response;
         }
         self.tell_age(provenance, &mut response);
         let is_public = is_open && provenance.is_only_of(Source::BrainStem);
-        let cache_control = match provenance.fresh_for().as_secs() {
+        // Caches take off what `Age` says.
+        let lifetime = provenance.age().unwrap_or_default().as_secs().saturating_add(provenance.fresh_for().as_secs());
+        let cache_control = match lifetime {
             seconds @ 1.. if is_public => HeaderValue::try_from(format!("public, max-age={seconds}")).ok(),
             _ => None,
         };
@@ -119,15 +134,21 @@ impl Written {
 
     /// How long ago the oldest part of it was read.
     fn tell_age(&self, provenance: &Provenance, response: &mut Response) {
-        if let Some(age) = provenance.age().filter(|_| self.is_good) {
+        if let Some(age) = provenance.age().filter(|_| self.fate.is_good) {
             response.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
         }
     }
 
     /// Makes the compressed bytes, unless they are there or not worthwhile; whether it did.
     pub(super) fn compress(&self) -> bool {
-        let is_due = self.is_worthwhile() && self.gzip.get().is_none();
-        is_due && self.gzip.set(compress(&self.body)).is_ok()
+        let mut is_new = false;
+        if self.is_worthwhile() {
+            self.gzip.get_or_init(|| {
+                is_new = true;
+                compress(&self.body)
+            });
+        }
+        is_new
     }
 
     fn is_worthwhile(&self) -> bool {

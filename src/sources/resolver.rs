@@ -15,6 +15,9 @@ use tokio::sync::Mutex;
 /// The system does not tell how long an answer holds good.
 const FRESH: Duration = Duration::from_secs(30);
 
+/// What a look-up may take where addresses from before are known.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Keeps the addresses of one name: a source has one. Copies share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Resolver(Arc<Mutex<Option<Kept>>>);
@@ -42,16 +45,19 @@ impl Resolver {
         if let Some(known) = known.filter(|known| known.looked_up.is_some_and(|at| at.elapsed() < FRESH)) {
             return Ok(known.addresses.clone());
         }
-        match (tokio::net::lookup_host((name, 0)).await, known) {
-            (Ok(found), _) => {
-                let addresses: Vec<_> = found.collect();
-                let looked_up = Some(Instant::now());
-                *kept = Some(Kept { name: name.to_owned(), addresses: addresses.clone(), looked_up });
-                Ok(addresses)
-            }
-            (Err(_), Some(known)) => Ok(known.addresses.clone()),
-            (Err(error), None) => Err(error),
-        }
+        let look_up = async { Ok::<Vec<_>, std::io::Error>(tokio::net::lookup_host((name, 0)).await?.collect()) };
+        let found = match known {
+            Some(_) => tokio::time::timeout(PATIENCE, look_up).await.unwrap_or_else(|late| Err(late.into())),
+            None => look_up.await,
+        };
+        let addresses = match (found, known) {
+            (Ok(found), _) => found,
+            // Not tried anew by everybody who waits here.
+            (Err(_), Some(known)) => known.addresses.clone(),
+            (Err(error), None) => return Err(error),
+        };
+        *kept = Some(Kept { name: name.to_owned(), addresses: addresses.clone(), looked_up: Some(Instant::now()) });
+        Ok(addresses)
     }
 }
 

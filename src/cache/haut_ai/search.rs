@@ -83,6 +83,7 @@ impl Search {
     /// Returns those that the server has no such request for.
     async fn ask_one_by_one(&mut self) -> Vec<HautAiSubjectId> {
         let shared = &self.shared;
+        let began = shared.stores.records.moment();
         let asked = stream::iter(std::mem::take(&mut self.missing))
             .map(|id| async move { (id, shared.source.subject(id).await) })
             .buffer_unordered(FAN_OUT);
@@ -91,7 +92,7 @@ impl Search {
         for (id, answer) in answers {
             let answer = match answer {
                 Ok(Detail::There(subject)) => {
-                    self.shared.learn(self.viewer.credential, &subject.record);
+                    self.shared.learn(began, self.viewer.credential, &subject.record);
                     Ok(Some(subject))
                 }
                 Ok(Detail::Absent) => Ok(None),

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{BrainStem, Fault, Model};
+
 /// How long a server that refused to bring something along is not asked for it again.
 const REFUSED_FOR: Duration = Duration::from_secs(600);
 /// Sizes count of about so many records, so that they follow a server that changes.
