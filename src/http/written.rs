@@ -102,8 +102,9 @@ impl Written {
         response
     }
 
-    /// As the answer to a GET, which says by itself that it depends on what encoding is taken. One without errors may be kept, and used again when it is still the same: by the caller
-    /// alone, or where `is_open` and all of it came from a public portal, by anybody.
+    /// As the answer to a GET, which says by itself that it depends on what encoding is taken. One without errors may be
+    /// kept, and used again when it is still the same: by the caller alone, or where `is_open` and all of it came from a
+    /// public portal, by anybody.
     pub(super) fn to_get(
         &self,
         provenance: &Provenance,
