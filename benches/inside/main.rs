@@ -6,7 +6,7 @@
 
 mod counts;
 mod hot;
-#[path = "../shared/report.rs"]
+#[path = "../common/report.rs"]
 mod report;
 
 use std::{env, io::Write as _, process::ExitCode};

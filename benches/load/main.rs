@@ -16,7 +16,7 @@ mod machine;
 mod plot;
 mod process;
 mod queries;
-#[path = "../shared/report.rs"]
+#[path = "../common/report.rs"]
 mod report;
 mod servers;
 mod stock;

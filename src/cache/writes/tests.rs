@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    cache::{Generations, ListKind, metrics::CacheMetrics, tests::lifetimes},
+    cache::{Generations, ListKind, metrics::CacheMetrics, store::tests::lifetimes},
     domain::{
         DatasetId, HautAiSubjectId, Id, NodeId, Subject, SubjectId,
         subject::bare,
@@ -68,8 +68,8 @@ impl Caches {
 
     /// What is left, by whatever credential; both have the same.
     fn left(&self) -> (HashSet<NodeId>, HashSet<String>) {
-        let records: Vec<NodeId> = self.stores.records.kept.iter().map(|(key, _)| key.1).collect();
-        let pages: Vec<String> = self.stores.pages.kept.iter().map(|(key, _)| key.stretch.clone()).collect();
+        let records: Vec<NodeId> = self.stores.records.kept_keys().into_iter().map(|(_, node)| node).collect();
+        let pages: Vec<String> = self.stores.pages.kept_keys().into_iter().map(|key| key.stretch).collect();
         let (nodes, lists): (HashSet<_>, HashSet<_>) =
             (records.iter().copied().collect(), pages.iter().cloned().collect());
         assert_eq!((records.len(), pages.len()), (2 * nodes.len(), 2 * lists.len()), "the same for both credentials");

@@ -1,7 +1,7 @@
 //! The store: batches, failures, dropped flights, bounds.
 
 use std::{
-    sync::atomic::AtomicUsize,
+    sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Waker},
 };
 
@@ -40,7 +40,7 @@ fn store_with(max_bytes: u64, lifetimes: Lifetimes, wary_for: Duration) -> Arc<S
 }
 
 /// The same for all kinds of answers.
-pub(super) fn lifetimes(fresh: Duration, stale: Duration, stale_if_error: Duration) -> Lifetimes {
+pub(in crate::cache) fn lifetimes(fresh: Duration, stale: Duration, stale_if_error: Duration) -> Lifetimes {
     let lifetime = Lifetime { fresh, stale, stale_if_error };
     Lifetimes { written: lifetime, steady: lifetime, absent: fresh }
 }
@@ -52,12 +52,17 @@ fn viewer() -> Viewer {
 impl<K: Key> Store<K> {
     /// An answer that is at hand without waiting.
     #[expect(clippy::option_option, reason = "the inner one says that it is not there")]
-    pub(super) fn kept_now<V: Send + Sync + 'static>(&self, key: &K) -> Option<Option<Arc<V>>> {
+    pub(in crate::cache) fn kept_now<V: Send + Sync + 'static>(&self, key: &K) -> Option<Option<Arc<V>>> {
         match self.look(&self.generations.now(), key, &Provenance::default()) {
             Look::Fresh(record) => Some(record.and_then(typed)),
             Look::Stale(record) => Some(typed(record)),
             Look::Nothing => None,
         }
+    }
+
+    /// What there is an answer for.
+    pub(in crate::cache) fn kept_keys(&self) -> Vec<K> {
+        self.kept.iter().map(|(key, _)| K::clone(&key)).collect()
     }
 
     /// The answer for one key, for somebody who asks nothing else.

@@ -1,0 +1,175 @@
+//! Reads that are on their way: begun, joined, landed.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
+};
+
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, WeakShared, join_all},
+};
+
+use super::{Answer, AnyRecord, Fetch, Fetches, Flight, Kept, Landed, OVERHEAD, Store};
+use crate::cache::{Key, Moment, Provenance, Viewer, freshness::Freshness, generations::Now};
+
+/// A flight, as those who may join it find it.
+pub(super) struct Airborne<K> {
+    number: u64,
+    began: Moment,
+    /// Whose it was first.
+    provenance: Arc<Provenance>,
+    flight: WeakShared<BoxFuture<'static, Landed<K>>>,
+}
+
+/// A flight that may be joined. One from before a write, or from before one that may still come, goes on for those who
+/// wait for it; a new one takes its place here.
+pub(super) fn flying<K: Key>(
+    flights: &HashMap<K, Airborne<K>>,
+    now: &Now<'_>,
+    key: &K,
+    provenance: &Provenance,
+) -> Option<Flight<K>> {
+    let airborne = flights.get(key)?;
+    let may_be_joined = now.is_current(key, airborne.began)
+        && !now.is_suspect(key)
+        && provenance.takes_flights_of(&airborne.provenance);
+    if may_be_joined { airborne.flight.upgrade() } else { None }
+}
+
+impl<K: Key> Store<K> {
+    pub(super) fn awaited<V>(
+        self: &Arc<Self>,
+        key: &K,
+        flight: Flight<K>,
+        provenance: &Arc<Provenance>,
+    ) -> Answer<K, V> {
+        Answer::Flying { key: key.clone(), flight, store: Arc::clone(self), provenance: Arc::clone(provenance) }
+    }
+
+    /// Reads what was served although it is no longer fresh, unless that is being done. Nobody waits for it.
+    pub(super) fn refresh<V: Send + Sync + 'static>(
+        self: &Arc<Self>,
+        viewer: &Viewer,
+        mut stale: Vec<K>,
+        mut fetch: impl FnMut(Vec<K>, &Viewer) -> Fetches<K, V>,
+    ) {
+        self.counts.stale.inc_by(stale.len() as u64);
+        // Outlives the lock: the last who lets go of a flight takes it out of the air, which needs the lock.
+        let mut airborne = Vec::new();
+        let mut flights = self.flights();
+        let now = self.generations.now();
+        let began = now.moment();
+        stale.retain(|key| match flying(&flights, &now, key, &viewer.provenance) {
+            Some(flight) => {
+                airborne.push(flight);
+                false
+            }
+            None => true,
+        });
+        drop(now);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let wanted: HashSet<K> = stale.into_iter().collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let launched = self.launch(&mut flights, began, viewer, wanted.into_iter().collect(), &mut fetch);
+        drop(flights);
+        // Bounded: each key flies once, and a source has a bounded number of requests, each with a time limit.
+        runtime.spawn(join_all(launched.into_iter().map(|(_, flight)| flight)).map(drop));
+    }
+
+    /// Begins flights for keys; gives the flight of each.
+    pub(super) fn launch<V: Send + Sync + 'static>(
+        self: &Arc<Self>,
+        flights: &mut HashMap<K, Airborne<K>>,
+        began: Moment,
+        viewer: &Viewer,
+        wanted: Vec<K>,
+        fetch: &mut impl FnMut(Vec<K>, &Viewer) -> Fetches<K, V>,
+    ) -> Vec<(K, Flight<K>)> {
+        let within = viewer.within_a_flight();
+        let mut launched = Vec::with_capacity(wanted.len());
+        for (keys, fetch) in fetch(wanted, &within) {
+            if keys.is_empty() {
+                // Nobody would wait for it, and it must not land here, where the lock is held.
+                continue;
+            }
+            self.counts.flights.inc();
+            let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+            let flight = self.flight(number, began, keys.clone(), fetch, within.clone());
+            for key in keys {
+                if let Some(flight) = flight.downgrade() {
+                    let provenance = Arc::clone(&viewer.provenance);
+                    flights.insert(key.clone(), Airborne { number, began, provenance, flight });
+                }
+                launched.push((key, flight.clone()));
+            }
+        }
+        launched
+    }
+
+    fn flight<V: Send + Sync + 'static>(
+        self: &Arc<Self>,
+        number: u64,
+        began: Moment,
+        keys: Vec<K>,
+        fetch: Fetch<K, V>,
+        within: Viewer,
+    ) -> Flight<K> {
+        let landing = Landing { store: Arc::clone(self), number, keys };
+        let flight = async move {
+            let mut fetched = fetch.await;
+            if let Some(error) = fetched.values().find_map(|answer| answer.as_ref().err()) {
+                landing.store.counts.failed.inc();
+                tracing::warn!(source = error.of.code(), fault = %error.fault, "a read failed");
+            }
+            let lifetimes = &landing.store.lifetimes;
+            let made_of = within.provenance.freshness();
+            let age = |fresh| Freshness::of(began.at, fresh).and(made_of);
+            let mut landed = HashMap::with_capacity(landing.keys.len());
+            let mut oldest = made_of;
+            for key in &landing.keys {
+                let answer = fetched.remove(key).unwrap_or(Ok(None));
+                let kept = match &answer {
+                    Ok(Some(record)) => Some(Kept::of(record, age(lifetimes.of(key.is_steady()).fresh))),
+                    Ok(None) => Some(Kept { record: None, bytes: OVERHEAD, freshness: age(lifetimes.absent) }),
+                    Err(_) => None,
+                };
+                if let Some(kept) = kept {
+                    oldest = oldest.and(kept.freshness);
+                    landing.store.insert(began, key.clone(), kept);
+                }
+                landed.insert(key.clone(), answer.map(|record| record.map(|record| record.record as AnyRecord)));
+            }
+            // Kept first, then taken out of the air, then told to those who wait: nobody finds neither.
+            drop(landing);
+            Arc::new((landed, oldest))
+        };
+        flight.boxed().shared()
+    }
+
+    pub(super) fn flights(&self) -> MutexGuard<'_, HashMap<K, Airborne<K>>> {
+        // A panic while it was held left at worst a flight that is not joined.
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes a flight's keys out of the air when it lands, and as well when it is dropped because nobody waits any more.
+struct Landing<K: Key> {
+    store: Arc<Store<K>>,
+    number: u64,
+    keys: Vec<K>,
+}
+
+impl<K: Key> Drop for Landing<K> {
+    fn drop(&mut self) {
+        let mut flights = self.store.flights();
+        for key in &self.keys {
+            // A key may be flying again under another number.
+            if flights.get(key).is_some_and(|airborne| airborne.number == self.number) {
+                flights.remove(key);
+            }
+        }
+    }
+}
