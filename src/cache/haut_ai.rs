@@ -200,7 +200,7 @@ impl CachedHautAi {
             return Ok(dictionary.to_vec());
         }
         // What records teach next makes it another answer.
-        viewer.provenance.is_unrepeatable();
+        viewer.provenance.mark_unrepeatable();
         let taught = self.0.taught();
         let mut taught: Vec<_> = taught.iter().filter(|((whose, _), _)| *whose == viewer.credential).collect();
         taught.sort_by_key(|((_, id), _)| *id);

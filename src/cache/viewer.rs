@@ -105,7 +105,7 @@ impl Provenance {
     }
 
     /// The answer is this one request's and nobody else's: another one right after it would get another.
-    pub fn is_unrepeatable(&self) {
+    pub fn mark_unrepeatable(&self) {
         self.is_unrepeatable.store(true, Ordering::Relaxed);
     }
 

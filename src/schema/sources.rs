@@ -39,7 +39,7 @@ pub struct SourceStatus {
 }
 
 pub(super) fn statuses(request: &RequestContext) -> Vec<SourceStatus> {
-    request.provenance.is_unrepeatable();
+    request.provenance.mark_unrepeatable();
     let haut_ai = request.sources.haut_ai.as_ref().map(|source| source.source().traffic());
     let brainstem = request.sources.brainstem.as_ref().map(|source| source.source().traffic());
     vec![status(Source::HautAi, haut_ai), status(Source::BrainStem, brainstem)]

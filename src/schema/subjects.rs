@@ -64,7 +64,7 @@ impl SubjectConnection {
 
     /// How the sources fared that the list is made of. Those that the filter excludes are left out.
     async fn sources(&self, ctx: &Context<'_>) -> &[SubjectConnectionSource] {
-        RequestContext::of(ctx).provenance.is_unrepeatable();
+        RequestContext::of(ctx).provenance.mark_unrepeatable();
         &self.sources
     }
 }
