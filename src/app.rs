@@ -1,14 +1,13 @@
-//! From a [`Config`] to a router: shared by `main`, tests and benches.
+//! From a [`Config`] to what is served: shared by `main`, tests and benches.
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum::Router;
 
 use crate::{
     cache::Sources,
     config::Config,
-    http::{self, Readiness},
+    http::{self, Front, Readiness},
 };
 
 /// The gateway without its socket.
@@ -28,8 +27,8 @@ impl App {
     }
 
     /// Everything the gateway serves.
-    pub fn router(&self) -> Router {
-        http::router(&self.service)
+    pub fn front(&self) -> Front {
+        http::front(&self.service)
     }
 
     /// The upstreams.

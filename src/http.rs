@@ -1,9 +1,10 @@
-//! Routes and layers. Knows axum and status codes; hands GraphQL requests to the schema and knows no type of it.
+//! What is served where. Knows axum and status codes; hands GraphQL requests to the schema and knows no type of it.
 
 mod accept;
 mod answer;
 mod batch;
 mod connections;
+mod front;
 mod graphql;
 mod health;
 mod host;
@@ -24,25 +25,21 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
     http::{
-        Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
-        header::{CACHE_CONTROL, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS},
+        Extensions, HeaderMap, HeaderName, StatusCode, Version,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
     },
-    middleware::{from_fn, from_fn_with_state},
+    middleware::{from_fn, map_response},
     response::{IntoResponse as _, Redirect, Response},
     routing::{get, post},
 };
 use tower_http::{
     CompressionLevel,
-    catch_panic::CatchPanicLayer,
     compression::{CompressionLayer, Predicate as _, predicate},
-    set_header::SetResponseHeaderLayer,
 };
 
 use prometheus_client::registry::Registry;
 
-pub use self::health::Readiness;
 use self::{
     accept::Format,
     answer::{Refusal, code},
@@ -51,11 +48,15 @@ use self::{
     revalidation::{revalidated, version_of},
     written::{RequestKey, Written},
 };
+pub use self::{front::Front, health::Readiness};
 use crate::{
     cache::{Sources, answers::Answers},
     config::{Auth, Config, CorsOrigins, Portal},
     schema::{self, GatewaySchema, Scope, streaming::Caller},
 };
+
+/// Where GraphQL is served over plain HTTP.
+const GRAPHQL: &str = "/graphql";
 
 /// The smallest answer that is compressed: below it nothing is gained over one packet.
 const SMALLEST_COMPRESSED: u64 = 1_024;
@@ -91,7 +92,7 @@ pub(crate) struct Service {
     /// What callers may do beside reading.
     granted: &'static [Scope],
     /// `None`: callers show who they are, and any `Host` will do.
-    allowed_hosts: Option<Arc<[String]>>,
+    allowed_hosts: Option<Vec<String>>,
 }
 
 impl Service {
@@ -121,7 +122,7 @@ impl Service {
             // Whoever can reach such a gateway is nobody's to vouch for.
             granted: if gateway.auth_none_anywhere { &[] } else { Scope::ALL },
             allowed_hosts: match gateway.auth {
-                Auth::None => Some(gateway.allowed_hosts.clone().into()),
+                Auth::None => Some(gateway.allowed_hosts.clone()),
             },
         })
     }
@@ -142,21 +143,22 @@ impl Service {
 }
 
 /// Everything that is served.
-pub(crate) fn router(service: &Arc<Service>) -> Router {
-    with_layers(routes(service), service)
+pub(crate) fn front(service: &Arc<Service>) -> Front {
+    Front::new(service, routes(service))
 }
 
+/// All but `POST /graphql`, which is only here for whoever asks which methods there are.
 fn routes(service: &Arc<Service>) -> Router {
-    // The limit counts what arrives, whatever length was announced.
-    // In which of the formats an answer is written depends on the request, and be it an error.
-    let vary = SetResponseHeaderLayer::appending(VARY, HeaderValue::from_static("accept"));
+    let vary = map_response(async |mut response: Response| {
+        layers::varies_by_accept(&mut response);
+        response
+    });
     let mut router = Router::new()
-        .route("/graphql", get(graphql::get).post(graphql::post).layer(vary.clone()))
+        .route(GRAPHQL, get(graphql::get).post(graphql::post).layer(vary.clone()))
         .route("/graphql/stream", get(stream::get).post(stream::post).layer(vary))
         .route("/graphql/ws", get(websocket::upgrade))
         .route("/admin/purge", post(purge::post))
         .route("/metrics", get(metrics::get))
-        .layer(DefaultBodyLimit::max(service.body_bytes))
         .with_state(Arc::clone(service))
         .merge(health::routes(service.readiness.clone()));
     if service.playground {
@@ -167,31 +169,11 @@ fn routes(service: &Arc<Service>) -> Router {
         let serve = async move |headers: HeaderMap| revalidated(schema_text(sdl), &version, &headers);
         router = router.route("/schema.graphql", get(serve));
     }
-    // These two come last: they apply to the routes that are there.
-    router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
-}
-
-/// The layers around the routes. Each call of `layer` is another box that is copied for every request, so those that are
-/// always there come together.
-fn with_layers(router: Router, service: &Arc<Service>) -> Router {
-    // Next to the routes, so that the layers around it see a panic as an ordinary 500.
-    let mut router = router.layer(CatchPanicLayer::custom(layers::panicked));
-    // Around the panics, so that pages can read every error.
-    if let Some(cors) = layers::cors(&service.cors_origins) {
-        router = router.layer(cors);
-    }
-    router.layer((
-        // Outermost: whatever happens inside has an id.
-        from_fn(layers::request_id),
-        // Sees the status that goes out, and the time that everything took.
-        from_fn(layers::log),
-        // On every answer: none is to be taken for a script or a page that it does not say it is.
-        SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        // Around all that writes bodies.
-        compression(),
-        // Before CORS, which would answer a preflight for a host that is not ours.
-        from_fn_with_state(service.allowed_hosts.clone(), host::check),
-    ))
+    // These come last: they apply to the routes that are there.
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer((from_fn(layers::note_route), compression()))
 }
 
 /// gzip, at the level that costs less than it saves on a local network.
@@ -232,9 +214,9 @@ mod tests {
         let sources = Sources::new(&config).unwrap();
         let service = Arc::new(Service::new(&config, sources, Readiness::default()).unwrap());
         let panics = || async { panic!("for the test") as Response };
-        let router = with_layers(Router::new().route("/", get(panics)), &service);
+        let front = Front::new(&service, Router::new().route("/", get(panics)));
         let request = Request::get("/").header(HOST, "localhost");
-        let response = router.oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
+        let response = front.oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert!(response.headers().contains_key("x-request-id"));
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();

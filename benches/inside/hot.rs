@@ -9,7 +9,6 @@ use std::{
 use anyhow::{Context as _, ensure};
 use async_graphql::Request;
 use axum::{
-    Router,
     body::{Body, to_bytes},
     http::{self, header},
 };
@@ -23,6 +22,7 @@ use subject_gateway::{
         Id, NodeId, Procedure, Subject, SubjectId,
         cursor::{self, Border, Fingerprint, SubjectPosition},
     },
+    http::Front,
     sandbox::{BRAINSTEM_TOKEN, COMPANY_ID, HAUT_AI_TOKEN, Sandbox},
     schema::{
         self, GatewaySchema, RequestContext, Scope,
@@ -70,7 +70,7 @@ pub(crate) struct Hot {
     _sandbox: Sandbox,
     sources: Arc<Sources>,
     schema: GatewaySchema,
-    router: Router,
+    front: Front,
     same: Bytes,
     number: std::cell::Cell<u32>,
     id: NodeId,
@@ -112,7 +112,7 @@ impl Hot {
         let hot = Self {
             sources: Arc::clone(app.sources()),
             schema: schema::build(true, config.limits.max_entities),
-            router: app.router(),
+            front: app.front(),
             same: Bytes::from(json!({ "query": Q1 }).to_string()),
             number: std::cell::Cell::new(0),
             id,
@@ -182,7 +182,7 @@ impl Hot {
             .header(header::CONTENT_LENGTH, body.len())
             .body(Body::from(body.clone()))?;
         self.runtime.block_on(async {
-            let response = self.router.clone().oneshot(request).await?;
+            let response = self.front.clone().oneshot(request).await?;
             Ok(to_bytes(response.into_body(), usize::MAX).await?)
         })
     }

@@ -50,7 +50,7 @@ pub(crate) async fn serve(gateway: &Gateway, app: &App, listener: TcpListener) -
     let mut signals = Signals::new()?;
     let (stopping, stop) = tokio::sync::oneshot::channel::<()>();
     let stop = async { drop(stop.await) };
-    let serving = server::serve(listener, app.router(), stop, gateway.shutdown);
+    let serving = server::serve(listener, app.front(), stop, gateway.shutdown);
     tokio::pin!(serving);
     tokio::select! {
         _ = &mut serving => return Ok(ExitCode::FAILURE),

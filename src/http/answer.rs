@@ -92,9 +92,10 @@ pub(super) fn write(ended: &Ended, format: Format, operation_name: Option<String
 }
 
 /// The answers to the requests of a batch, whose own statuses nobody sees.
-pub(super) fn batch(all: &[Ended], format: Format) -> Response {
+pub(super) fn batch(all: &[Ended], format: Format) -> Written {
     let bodies: Vec<String> = all.iter().map(body).collect();
-    finish(StatusCode::OK, format, format!("[{}]", bodies.join(",")))
+    let fate = Fate { is_good: false, is_late: false };
+    Written::new(StatusCode::OK, format, fate, format!("[{}]", bodies.join(",")), None)
 }
 
 fn body(ended: &Ended) -> String {

@@ -8,24 +8,27 @@ use std::{sync::Arc, time::Instant};
 
 use async_graphql::Request as GraphQlRequest;
 use axum::{
+    Extension,
     body::Bytes,
-    extract::{FromRequest as _, Request, State, rejection::BytesRejection},
-    http::{StatusCode, Uri, header::CACHE_CONTROL},
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, Uri, header::CACHE_CONTROL},
     response::Response,
 };
 use futures::FutureExt as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout_at;
+use tracing::Instrument as _;
 
 use super::{
     Service,
     accept::{Format, negotiate, takes_gzip},
     answer::{self, Ended, Refusal, code},
     batch,
-    layers::OperationName,
+    layers::Notes,
     request::{self, Body, Fields},
     revalidation::words,
     stream,
-    written::{RequestKey, Written},
+    written::{self, RequestKey, Written},
 };
 use crate::{
     cache::{Provenance, answers::Whole},
@@ -37,49 +40,52 @@ use crate::{
 };
 
 /// `POST /graphql`.
-pub(super) async fn post(State(service): State<Arc<Service>>, request: Request) -> Response {
+pub(super) async fn post(
+    State(service): State<Arc<Service>>,
+    Extension(notes): Extension<Notes>,
+    request: Request,
+) -> Response {
     let deadline = Instant::now() + service.deadline;
     let Some(format) = negotiate(request.headers()) else {
-        return stream::post(State(service), request).await;
+        return stream::post(State(service), Extension(notes), request).boxed().await;
     };
-    let asked = Asked::of(&service, format, deadline, &request);
-    let body = match read_body(request, deadline).await {
+    let asked = Asked::of(&service, format, deadline, notes, request.headers());
+    let body = match read_body(request, service.body_bytes, deadline).await {
         Ok(body) => body,
         Err(refusal) => return refusal.answer(format),
     };
     let key = asked.key(false, &body);
-    if let Some(whole) = asked.at_hand(&key) {
-        return whole.value.to_post(&whole.provenance, asked.takes_gzip);
-    }
-    match request::from_body(&body) {
-        Ok(Body::One(fields)) => {
-            let whole = asked.answer(key, fields).await;
-            whole.value.to_post(&whole.provenance, asked.takes_gzip)
-        }
-        Ok(Body::Batch(members)) => match batch::run(&service, members, deadline).await {
-            Ok(all) => answer::batch(&all, format),
-            Err(refusal) => refusal.answer(format),
-        },
-        Err(refusal) => refusal.answer(format),
-    }
+    let whole = match asked.at_hand(&key) {
+        Some(whole) => whole,
+        // Boxed, so that an answer that is at hand does not carry the room that making one takes.
+        None => asked.made(&key).instrument(asked.notes.span()).boxed().await,
+    };
+    asked.compress(&key, &whole).await;
+    whole.value.to_post(&whole.provenance, asked.takes_gzip)
 }
 
 /// `GET /graphql`: queries only, since a link or an image can make a browser send one.
-pub(super) async fn get(State(service): State<Arc<Service>>, uri: Uri, request: Request) -> Response {
+pub(super) async fn get(
+    State(service): State<Arc<Service>>,
+    Extension(notes): Extension<Notes>,
+    uri: Uri,
+    request: Request,
+) -> Response {
     let deadline = Instant::now() + service.deadline;
     let Some(format) = negotiate(request.headers()) else {
-        return stream::get(State(service), request).await;
+        return stream::get(State(service), Extension(notes), request).await;
     };
-    let asked = Asked::of(&service, format, deadline, &request);
+    let asked = Asked::of(&service, format, deadline, notes, request.headers());
     let query = uri.query().unwrap_or_default();
     let key = asked.key(true, &Bytes::copy_from_slice(query.as_bytes()));
     let whole = match asked.at_hand(&key) {
         Some(whole) => whole,
         None => match request::from_query_string(query) {
-            Ok(fields) => asked.answer(key, fields).await,
-            Err(refusal) => return refusal.answer(format),
+            Ok(fields) => asked.answer(&key, fields).boxed().await,
+            Err(refusal) => asked.refused(refusal),
         },
     };
+    asked.compress(&key, &whole).await;
     whole.value.to_get(&whole.provenance, service.is_open, asked.takes_gzip, request.headers())
 }
 
@@ -91,20 +97,19 @@ struct Asked {
     takes_gzip: bool,
     /// Whether nothing will do that was read before.
     wants_fresh: bool,
-    operation_name: OperationName,
+    notes: Notes,
 }
 
 impl Asked {
-    fn of(service: &Arc<Service>, format: Format, deadline: Instant, request: &Request) -> Self {
-        let says_no_cache =
-            || words(request.headers(), &CACHE_CONTROL).any(|word| word.eq_ignore_ascii_case("no-cache"));
+    fn of(service: &Arc<Service>, format: Format, deadline: Instant, notes: Notes, headers: &HeaderMap) -> Self {
+        let says_no_cache = || words(headers, &CACHE_CONTROL).any(|word| word.eq_ignore_ascii_case("no-cache"));
         Self {
             service: Arc::clone(service),
             format,
             deadline,
-            takes_gzip: takes_gzip(request.headers()),
+            takes_gzip: takes_gzip(headers),
             wants_fresh: service.granted.contains(&Scope::Admin) && says_no_cache(),
-            operation_name: OperationName::of(request),
+            notes,
         }
     }
 
@@ -122,28 +127,47 @@ impl Asked {
         }
         let whole = self.service.answers.at_hand(key)?;
         if let Some(name) = &whole.value.operation_name {
-            self.operation_name.note(name);
+            self.notes.operation(name);
         }
-        self.compress(key, &whole);
         Some(whole)
     }
 
+    /// The answer to a POST's body.
+    async fn made(&self, key: &RequestKey) -> Arc<Whole<Written>> {
+        match request::from_body(&key.bytes) {
+            Ok(Body::One(fields)) => self.answer(key, fields).await,
+            Ok(Body::Batch(members)) => match batch::run(&self.service, members, self.deadline).await {
+                Ok(all) => Arc::new(Whole::apart(answer::batch(&all, self.format), Arc::default())),
+                Err(refusal) => self.refused(refusal),
+            },
+            Err(refusal) => self.refused(refusal),
+        }
+    }
+
+    fn refused(&self, refusal: Refusal) -> Arc<Whole<Written>> {
+        self.ended(&Err(refusal), Arc::default())
+    }
+
+    fn ended(&self, ended: &Ended, provenance: Arc<Provenance>) -> Arc<Whole<Written>> {
+        Arc::new(Whole::apart(answer::write(ended, self.format, None), provenance))
+    }
+
     /// The answer to a request, made together with others who ask the same at this time.
-    async fn answer(&self, mut key: RequestKey, fields: Fields) -> Arc<Whole<Written>> {
+    async fn answer(&self, key: &RequestKey, fields: Fields) -> Arc<Whole<Written>> {
         let service = Arc::clone(&self.service);
         let (format, deadline) = (self.format, self.deadline);
         let provenance = Arc::new(if self.wants_fresh { Provenance::fresh_only() } else { Provenance::default() });
         let prepared = match service.request(fields) {
             Ok(request) => {
                 let name = request.operation_name.clone();
-                self.operation_name.note(name.as_deref().unwrap_or_default());
+                self.notes.operation(name.as_deref().unwrap_or_default());
                 prepare(&service.schema, request, key.is_get).map(|prepared| (prepared, name)).map_err(Ok)
             }
             Err(refusal) => Err(Err(refusal)),
         };
         let (prepared, name) = match prepared {
             Ok(prepared) => prepared,
-            Err(ended) => return Arc::new(Whole::apart(answer::write(&ended, format, None), provenance)),
+            Err(ended) => return self.ended(&ended, provenance),
         };
         let is_query = prepared.is_query();
         let make = {
@@ -154,28 +178,26 @@ impl Asked {
             return Arc::new(Whole::apart(make.await, provenance));
         }
         // What the connection read it into is larger, and goes on being used.
-        key.bytes = Bytes::copy_from_slice(&key.bytes);
-        let whole =
-            self.service.answers.answer(key.clone(), provenance, make, Written::is_good, Written::is_late).await;
-        self.compress(&key, &whole);
-        whole
+        let key = RequestKey { bytes: Bytes::copy_from_slice(&key.bytes), ..key.clone() };
+        self.service.answers.answer(key, provenance, make, Written::is_good, Written::is_late).await
     }
 
     /// Makes the compressed bytes, once, where the caller takes them.
-    fn compress(&self, key: &RequestKey, whole: &Arc<Whole<Written>>) {
-        if self.takes_gzip && whole.value.compress() && whole.value.is_good() {
+    async fn compress(&self, key: &RequestKey, whole: &Arc<Whole<Written>>) {
+        if self.takes_gzip && written::compress(whole).await && whole.value.is_good() {
             // It has become larger.
             self.service.answers.weigh_again(key, whole);
         }
     }
 }
 
-pub(super) async fn read_body(request: Request, deadline: Instant) -> Result<Bytes, Refusal> {
+/// A POST's body, which has to be declared as JSON. The limit counts what arrives, whatever length was announced.
+pub(super) async fn read_body(request: Request, max_bytes: usize, deadline: Instant) -> Result<Bytes, Refusal> {
     request::check_content_type(request.headers())?;
-    // The limit itself is a layer on the route.
-    match timeout_at(deadline.into(), Bytes::from_request(request, &())).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(BytesRejection::FailedToBufferBody(error))) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+    let body = Limited::new(request.into_body(), max_bytes).collect();
+    match timeout_at(deadline.into(), body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let message = "The body is longer than this gateway allows.";
             Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, code::BAD_USER_INPUT, message))
         }

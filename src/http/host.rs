@@ -1,31 +1,21 @@
 //! The check of `Host`: keeps web pages from reaching a gateway without authentication by DNS rebinding, where a page's
 //! own name is made to point at this address, so that the browser takes the gateway for the page's own server.
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{StatusCode, header::HOST, uri::Authority},
-    middleware::Next,
-    response::Response,
 };
 
-use super::{
-    accept::Format,
-    answer::{Refusal, code},
-};
+use super::answer::{Refusal, code};
 
-/// Answers 421 to a host that is not ours, and 400 when it is not clear which host is meant. `None`: any will do.
-pub(super) async fn check(State(allowed): State<Option<Arc<[String]>>>, request: Request, next: Next) -> Response {
+/// Refuses with 421 a host that is not ours, and with 400 when it is not clear which host is meant. `None`: any will do.
+pub(super) fn check(request: &Request, allowed: Option<&[String]>) -> Result<(), Refusal> {
     // Probes come to a pod's address.
-    let allowed = allowed.filter(|_| !request.uri().path().starts_with("/health/"));
-    match allowed.map_or(Ok(()), |allowed| verdict(&request, &allowed)) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.answer(Format::Json),
-    }
-}
-
-fn verdict(request: &Request, allowed: &[String]) -> Result<(), Refusal> {
+    let Some(allowed) = allowed.filter(|_| !request.uri().path().starts_with("/health/")) else {
+        return Ok(());
+    };
     let mut hosts = request.headers().get_all(HOST).iter();
     let (host, second) = (hosts.next(), hosts.next());
     let host = host.filter(|_| second.is_none()).and_then(|host| host.to_str().ok());

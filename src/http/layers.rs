@@ -1,23 +1,25 @@
-//! What every request passes on its way to a route: identity, log line, CORS, panics. Knows nothing of GraphQL but the
+//! The parts of what every request passes (`front.rs`): identity, log line, CORS, panics. Knows nothing of GraphQL but the
 //! shape of an error.
 
 use std::{
     any::Any,
+    borrow::Cow,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use axum::{
+    Extension,
     extract::{MatchedPath, Request},
     http::{
         HeaderName, HeaderValue, Method, StatusCode,
-        header::{AGE, ETAG, RETRY_AFTER},
+        header::{AGE, ETAG, RETRY_AFTER, VARY},
     },
     middleware::Next,
     response::Response,
 };
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
-use tracing::{Instrument as _, debug, error, info, info_span};
+use tracing::{Span, debug, error, info, info_span};
 use url::{Host, Url};
 use uuid::Uuid;
 
@@ -27,45 +29,72 @@ use super::{
 };
 use crate::config::CorsOrigins;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest id of a request or name of an operation that is taken over from a caller.
 const LONGEST_NAME: usize = 128;
 
-/// A request's identity, in its extensions.
+/// What a request is called, and what its log line is to say beside. Clones share it.
 #[derive(Clone)]
-struct RequestId(HeaderValue);
+pub(super) struct Notes(Arc<Noted>);
 
-/// Takes the caller's request id over if it is sane, else makes one; sends it back either way.
-pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
-    let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)).cloned();
-    let id = given.or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).ok());
-    let id = id.unwrap_or_else(|| HeaderValue::from_static("-"));
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
+struct Noted {
+    id: HeaderValue,
+    route: OnceLock<Cow<'static, str>>,
+    operation: OnceLock<String>,
+}
+
+impl Notes {
+    /// Takes the caller's request id over if it is sane, else makes one.
+    pub(super) fn of(request: &Request) -> Self {
+        let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)).cloned();
+        let id = given.or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).ok());
+        let id = id.unwrap_or_else(|| HeaderValue::from_static("-"));
+        Self(Arc::new(Noted { id, route: OnceLock::new(), operation: OnceLock::new() }))
+    }
+
+    /// The request's id, to be sent back.
+    pub(super) fn id(&self) -> &HeaderValue {
+        &self.0.id
+    }
+
+    fn id_in_words(&self) -> &str {
+        self.0.id.to_str().unwrap_or("-")
+    }
+
+    /// Around the work for the request, so that what is logged meanwhile tells whose it is.
+    pub(super) fn span(&self) -> Span {
+        info_span!("request", request_id = %self.id_in_words())
+    }
+
+    /// Notes the route and not the path, which is the caller's text.
+    pub(super) fn route(&self, route: impl Into<Cow<'static, str>>) {
+        let _ = self.0.route.set(route.into());
+    }
+
+    /// Notes the operation's name if it is one: anything else a caller sends has no place in a log.
+    pub(super) fn operation(&self, name: &str) {
+        if is_name(name) {
+            let _ = self.0.operation.set(name.to_owned());
+        }
+    }
+}
+
+/// Notes which of the router's routes it is.
+pub(super) async fn note_route(
+    Extension(notes): Extension<Notes>,
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if let Some(route) = route {
+        notes.route(route.as_str().to_owned());
+    }
+    next.run(request).await
 }
 
 fn is_sane(id: &HeaderValue) -> bool {
     (1..=LONGEST_NAME).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
-}
-
-/// Where the GraphQL handlers leave the operation's name for the log line.
-#[derive(Clone, Default)]
-pub(super) struct OperationName(Arc<OnceLock<String>>);
-
-impl OperationName {
-    pub(super) fn of(request: &Request) -> Self {
-        request.extensions().get().cloned().unwrap_or_default()
-    }
-
-    /// Notes a name if it is one: anything else a caller sends has no place in a log.
-    pub(super) fn note(&self, name: &str) {
-        if is_name(name) {
-            let _ = self.0.set(name.to_owned());
-        }
-    }
 }
 
 /// Whether GraphQL takes it for a name; of a length that is fit for a log.
@@ -75,43 +104,29 @@ pub(super) fn is_name(name: &str) -> bool {
     legal && name.len() <= LONGEST_NAME
 }
 
-/// Writes one line a request, also when the caller goes away before the answer.
-pub(super) async fn log(mut request: Request, next: Next) -> Response {
-    let operation = OperationName::default();
-    request.extensions_mut().insert(operation.clone());
-    let id = request.extensions().get::<RequestId>().and_then(|id| id.0.to_str().ok()).unwrap_or("-").to_owned();
-    let span = info_span!("request", request_id = %id);
-    let mut line = LogLine {
-        method: request.method().clone(),
-        // The route and not the path, which is the caller's text.
-        route: request.extensions().get::<MatchedPath>().cloned(),
-        id,
-        operation,
-        start: Instant::now(),
-        status: None,
-    };
-    let response = next.run(request).instrument(span).await;
-    line.status = Some(response.status());
-    response
-}
-
-struct LogLine {
+/// Writes one line a request when it is dropped, also when the caller goes away before the answer.
+pub(super) struct LogLine {
     method: Method,
-    route: Option<MatchedPath>,
-    id: String,
-    operation: OperationName,
+    notes: Notes,
     start: Instant,
     /// `None`: dropped before there was an answer.
-    status: Option<StatusCode>,
+    pub(super) status: Option<StatusCode>,
+}
+
+impl LogLine {
+    pub(super) fn begin(request: &Request, notes: Notes) -> Self {
+        Self { method: request.method().clone(), notes, start: Instant::now(), status: None }
+    }
 }
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
+        let Noted { route, operation, .. } = &*self.notes.0;
+        let route = route.get().map_or("unmatched", |route| route);
         let method = known_method(&self.method);
         let duration_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let operation = self.operation.0.get().map(String::as_str);
-        let request_id = self.id.as_str();
+        let operation = operation.get().map(String::as_str);
+        let request_id = self.notes.id_in_words();
         match self.status.map(|status| status.as_u16()) {
             // Probes come every few seconds.
             Some(status) if route.starts_with("/health/") => {
@@ -134,6 +149,11 @@ pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     error!("a request panicked");
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "Something went wrong inside the gateway.")
         .answer(Format::Json)
+}
+
+/// In which of the formats an answer is written depends on the request, and be it an error.
+pub(super) fn varies_by_accept(response: &mut Response) {
+    response.headers_mut().append(VARY, HeaderValue::from_static("accept"));
 }
 
 /// CORS for the configured origins; `None`: off.

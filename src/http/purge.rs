@@ -31,7 +31,7 @@ pub(super) async fn post(State(service): State<Arc<Service>>, request: Request) 
     if let Some(refusal) = service.refuse_unless_admin() {
         return refusal.answer(Format::Json);
     }
-    let body = graphql::read_body(request, Instant::now() + service.deadline).await;
+    let body = graphql::read_body(request, service.body_bytes, Instant::now() + service.deadline).await;
     match body.and_then(|body| read(&body)) {
         Ok(purge) => {
             let forgotten = service.sources.purge(&purge);

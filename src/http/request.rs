@@ -50,9 +50,10 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
 
 /// `application/json`, in UTF-8 if it says what it is in.
 fn is_json(content_type: &str) -> bool {
-    let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
-    let json = parts.next().is_some_and(|name| name == "application/json");
-    let utf8 = |part: String| {
+    let mut parts = content_type.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/json"));
+    let utf8 = |part: &str| {
+        let part = part.to_ascii_lowercase();
         let charset = part.strip_prefix("charset=").map(|charset| charset.trim_matches('"'));
         charset.is_none_or(|charset| matches!(charset, "utf-8" | "utf8"))
     };

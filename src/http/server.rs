@@ -2,21 +2,18 @@
 //!
 //! `axum::serve` has neither a time limit for a request's head nor one for the shutdown.
 
-use std::{io, time::Duration};
+use std::{convert::Infallible, io, time::Duration};
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use axum::{body::Body, extract::Request, response::Response};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     time,
 };
 use tokio_io_timeout::TimeoutStream;
-use tower_http::add_extension::AddExtension;
+use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use super::connections::Ending;
@@ -32,14 +29,30 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// what is waiting to be sent, for ever.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What is served: [`Front`](super::Front), or a router.
+pub trait Serve:
+    tower::Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<S> Serve for S where
+    S: tower::Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
 /// Serves until `stop` ends, then gives what is in flight `grace` to finish. True: everything did.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>, grace: Duration) -> bool {
-    accept(listener, router, stop, grace, WRITE_TIMEOUT).await
+pub async fn serve(
+    listener: TcpListener,
+    service: impl Serve,
+    stop: impl Future<Output = ()>,
+    grace: Duration,
+) -> bool {
+    accept(listener, service, stop, grace, WRITE_TIMEOUT).await
 }
 
 async fn accept(
     listener: TcpListener,
-    router: Router,
+    service: impl Serve,
     stop: impl Future<Output = ()>,
     grace: Duration,
     write_timeout: Duration,
@@ -54,7 +67,7 @@ async fn accept(
         };
         match accepted {
             Ok((stream, _)) => {
-                drop(tokio::spawn(connection(stream, router.clone(), end.clone(), write_timeout)));
+                drop(tokio::spawn(connection(stream, service.clone(), end.clone(), write_timeout)));
             }
             Err(error) => accept_failed(&error).await,
         }
@@ -69,7 +82,7 @@ async fn accept(
     finished
 }
 
-async fn connection(stream: TcpStream, router: Router, mut end: watch::Receiver<()>, write_timeout: Duration) {
+async fn connection(stream: TcpStream, service: impl Serve, mut end: watch::Receiver<()>, write_timeout: Duration) {
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
@@ -77,7 +90,12 @@ async fn connection(stream: TcpStream, router: Router, mut end: watch::Receiver<
     stream.set_write_timeout(Some(write_timeout));
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let service = TowerToHyperService::new(AddExtension::new(router, Ending::new(end.clone())));
+    let ending = Ending::new(end.clone());
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ending.clone());
+        service.clone().oneshot(request)
+    });
     // Upgrades are for the WebSocket.
     let serving = server.serve_connection(TokioIo::new(Box::pin(stream)), service).with_upgrades();
     tokio::pin!(serving);
@@ -104,9 +122,9 @@ async fn accept_failed(error: &io::Error) {
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, sync::Arc};
+    use std::sync::Arc;
 
-    use axum::{body::Body, routing::get};
+    use axum::{Router, routing::get};
     use bytes::Bytes;
     use futures::{StreamExt as _, stream};
     use tokio::{

@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::{
+    Extension,
     body::{Body as HttpBody, Bytes},
     extract::{Request, State},
     http::{
@@ -27,7 +28,7 @@ use super::{
     answer::{Refusal, code},
     connections::{Connections, Ending},
     graphql,
-    layers::OperationName,
+    layers::Notes,
     request::{self, Body, Fields},
 };
 use crate::schema::{
@@ -39,27 +40,35 @@ use crate::schema::{
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// `POST /graphql/stream`.
-pub(super) async fn post(State(service): State<Arc<Service>>, request: Request) -> Response {
+pub(super) async fn post(
+    State(service): State<Arc<Service>>,
+    Extension(notes): Extension<Notes>,
+    request: Request,
+) -> Response {
     if !accepts_event_stream(request.headers()) {
         return not_acceptable();
     }
-    let (operation_name, ending) = (OperationName::of(&request), Ending::of(&request));
-    let body = graphql::read_body(request, Instant::now() + service.deadline).await;
+    let ending = Ending::of(&request);
+    let body = graphql::read_body(request, service.body_bytes, Instant::now() + service.deadline).await;
     match body.and_then(|body| one(&body)).and_then(|fields| service.request(fields)) {
-        Ok(request) => service.stream(request, false, ending, &operation_name),
+        Ok(request) => service.stream(request, false, ending, &notes),
         Err(refusal) => refused(&service, refusal),
     }
 }
 
 /// `GET /graphql/stream`, as a browser's `EventSource` asks: no mutations.
-pub(super) async fn get(State(service): State<Arc<Service>>, request: Request) -> Response {
+pub(super) async fn get(
+    State(service): State<Arc<Service>>,
+    Extension(notes): Extension<Notes>,
+    request: Request,
+) -> Response {
     if !accepts_event_stream(request.headers()) {
         return not_acceptable();
     }
-    let (operation_name, ending) = (OperationName::of(&request), Ending::of(&request));
+    let ending = Ending::of(&request);
     let fields = request::from_query_string(request.uri().query().unwrap_or_default());
     match fields.and_then(|fields| service.request(fields)) {
-        Ok(request) => service.stream(request, true, ending, &operation_name),
+        Ok(request) => service.stream(request, true, ending, &notes),
         Err(refusal) => refused(&service, refusal),
     }
 }
@@ -96,13 +105,13 @@ impl Service {
         request: async_graphql::Request,
         no_mutations: bool,
         mut ending: Ending,
-        operation_name: &OperationName,
+        notes: &Notes,
     ) -> Response {
         let Some(place) = self.connections.enter() else {
             return Connections::full().answer(Format::Json);
         };
         if let Some(name) = &request.operation_name {
-            operation_name.note(name);
+            notes.operation(name);
         }
         let steps = streaming::run(self.schema.clone(), self.caller(), request, no_mutations);
         let events = steps.map(|step| next(&answer(&step))).chain(stream::once(future::ready(COMPLETE.to_owned())));

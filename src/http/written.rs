@@ -2,7 +2,10 @@
 //!
 //! Knows headers and bytes, not what they say.
 
-use std::{io::Write as _, sync::OnceLock};
+use std::{
+    io::Write as _,
+    sync::{Arc, OnceLock},
+};
 
 use axum::{
     body::{Body, Bytes},
@@ -13,6 +16,7 @@ use axum::{
     response::Response,
 };
 use flate2::{Compression, write::GzEncoder};
+use tokio::task::spawn_blocking;
 
 use super::{
     SMALLEST_COMPRESSED,
@@ -20,11 +24,18 @@ use super::{
     revalidation::{revalidated, version_of},
 };
 use crate::{
-    cache::{Provenance, answers::Weight},
+    cache::{
+        Provenance,
+        answers::{Weight, Whole},
+    },
     domain::Source,
     loaders::Credentials,
     schema::Scope,
 };
+
+/// The longest body that is compressed where requests are served: about a millisecond's work. Longer ones are compressed on
+/// a thread of their own.
+const LARGE: usize = 131_072;
 
 /// What makes one request the same as another: who asks, and every byte of it.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -95,7 +106,7 @@ impl Written {
     /// As the answer to a POST, which no cache keeps.
     pub(super) fn to_post(&self, provenance: &Provenance, takes_gzip: bool) -> Response {
         let mut response = self.plain_or_compressed(takes_gzip);
-        if response.headers().contains_key(CONTENT_ENCODING) {
+        if self.is_worthwhile() {
             response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
         }
         self.tell_age(provenance, &mut response);
@@ -140,18 +151,17 @@ impl Written {
         }
     }
 
-    /// Makes the compressed bytes, unless they are there or not worthwhile; whether it did.
-    pub(super) fn compress(&self) -> bool {
+    /// Makes the compressed bytes, unless they are there; whether it did.
+    fn compress(&self) -> bool {
         let mut is_new = false;
-        if self.is_worthwhile() {
-            self.gzip.get_or_init(|| {
-                is_new = true;
-                compress(&self.body)
-            });
-        }
+        self.gzip.get_or_init(|| {
+            is_new = true;
+            gzip(&self.body)
+        });
         is_new
     }
 
+    /// Whether it is compressed for those who take that.
     fn is_worthwhile(&self) -> bool {
         self.body.len() as u64 >= SMALLEST_COMPRESSED
     }
@@ -171,8 +181,22 @@ impl Written {
     }
 }
 
+/// Makes the compressed bytes, unless they are there or not worthwhile; whether it did.
+pub(super) async fn compress(whole: &Arc<Whole<Written>>) -> bool {
+    let written = &whole.value;
+    if !written.is_worthwhile() || written.gzip.get().is_some() {
+        return false;
+    }
+    if written.body.len() <= LARGE {
+        return written.compress();
+    }
+    let whole = Arc::clone(whole);
+    // It does not panic.
+    spawn_blocking(move || whole.value.compress()).await.unwrap_or(false)
+}
+
 /// At the level that costs less than it saves on a local network, as what is compressed on the way.
-fn compress(body: &[u8]) -> Bytes {
+fn gzip(body: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
     let written = encoder.write_all(body).and_then(|()| encoder.finish());
     written.expect("memory takes what is written to it").into()

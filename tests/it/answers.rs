@@ -38,7 +38,7 @@ async fn send(app: &TestApp, method: Method, uri: &str, body: String, headers: &
     let request = Request::builder().method(method).uri(uri).header(HOST, "localhost");
     let request = request.header(CONTENT_TYPE, "application/json");
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    let response = app.app.router().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+    let response = app.app.front().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     Got { status: parts.status, headers: parts.headers, body: to_bytes(body, usize::MAX).await.unwrap().to_vec() }
 }

@@ -10,7 +10,6 @@ mod trusted;
 use std::io;
 
 use axum::{
-    Router,
     body::{Body, to_bytes},
     http::{
         HeaderMap, Method, Request, StatusCode,
@@ -19,7 +18,7 @@ use axum::{
     },
 };
 use serde_json::{Value, json};
-use subject_gateway::{app::App, config::Config};
+use subject_gateway::{app::App, config::Config, http::Front};
 use tower::ServiceExt as _;
 
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
@@ -57,8 +56,8 @@ impl Answer {
     }
 }
 
-pub(crate) async fn send(router: Router, request: Request<Body>) -> Answer {
-    let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+pub(crate) async fn send(front: Front, request: Request<Body>) -> Answer {
+    let (parts, body) = front.oneshot(request).await.unwrap().into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
 }
@@ -72,7 +71,7 @@ fn post() -> Builder {
 }
 
 async fn send_body(app: &App, accept: &str, body: impl Into<Body>) -> Answer {
-    send(app.router(), post().header(ACCEPT, accept).body(body.into()).unwrap()).await
+    send(app.front(), post().header(ACCEPT, accept).body(body.into()).unwrap()).await
 }
 
 async fn ask(app: &App, accept: &str, body: &Value) -> Answer {
@@ -80,7 +79,7 @@ async fn ask(app: &App, accept: &str, body: &Value) -> Answer {
 }
 
 async fn fetch(app: &App, uri: &str) -> Answer {
-    send(app.router(), request(Method::GET, uri).body(Body::empty()).unwrap()).await
+    send(app.front(), request(Method::GET, uri).body(Body::empty()).unwrap()).await
 }
 
 fn graphql_uri(parameters: &[(&str, &str)]) -> String {
@@ -168,15 +167,15 @@ async fn only_json_may_be_posted() {
     ];
     for content_type in refused {
         let request = request(Method::POST, "/graphql").header(CONTENT_TYPE, content_type);
-        let answer = send(app.router(), request.body(TYPENAME.into()).unwrap()).await;
+        let answer = send(app.front(), request.body(TYPENAME.into()).unwrap()).await;
         assert_eq!((answer.status, answer.code().as_str()), (StatusCode::UNSUPPORTED_MEDIA_TYPE, "BAD_USER_INPUT"));
     }
-    let answer = send(app.router(), request(Method::POST, "/graphql").body(TYPENAME.into()).unwrap()).await;
+    let answer = send(app.front(), request(Method::POST, "/graphql").body(TYPENAME.into()).unwrap()).await;
     assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    let answer = send(app.router(), post().header("content-encoding", "gzip").body(TYPENAME.into()).unwrap()).await;
+    let answer = send(app.front(), post().header("content-encoding", "gzip").body(TYPENAME.into()).unwrap()).await;
     assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let request = request(Method::POST, "/graphql").header(CONTENT_TYPE, "Application/JSON; charset=UTF-8");
-    assert_eq!(send(app.router(), request.body(TYPENAME.into()).unwrap()).await.status, StatusCode::OK);
+    assert_eq!(send(app.front(), request.body(TYPENAME.into()).unwrap()).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -232,7 +231,7 @@ async fn get_runs_queries_alone() {
 #[tokio::test]
 async fn other_methods_and_addresses_are_refused_in_json() {
     let app = app(&[]);
-    let answer = send(app.router(), request(Method::DELETE, "/graphql").body(Body::empty()).unwrap()).await;
+    let answer = send(app.front(), request(Method::DELETE, "/graphql").body(Body::empty()).unwrap()).await;
     assert_eq!((answer.status, answer.header(ALLOW)), (StatusCode::METHOD_NOT_ALLOWED, "GET,HEAD,POST"));
     assert_eq!(answer.code(), "BAD_USER_INPUT");
     let answer = fetch(&app, "/nowhere").await;

@@ -150,7 +150,7 @@ async fn the_subscription_that_we_show_tells_of_a_write() {
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(json!({"query": subscription()}).to_string()))
         .unwrap();
-    let mut events = app.app.router().oneshot(request).await.unwrap().into_body().into_data_stream();
+    let mut events = app.app.front().oneshot(request).await.unwrap().into_body().into_data_stream();
     let update = "mutation($id: ID!) { \
         subjectUpdate(id: $id, input: {brainStem: {description: \"x\"}}) { userErrors { code } } }";
     // In this order: the subscription begins when its first event is asked for.

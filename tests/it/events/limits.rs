@@ -42,7 +42,7 @@ async fn one_connection_too_many_is_told_when_to_come_back() {
     let answer = async || {
         let request = crate::http::request(axum::http::Method::POST, "/graphql/stream");
         let request = request.header("content-type", "application/json").body(body.clone().into()).unwrap();
-        crate::http::send(gateway.app.app.router(), request).await
+        crate::http::send(gateway.app.app.front(), request).await
     };
     let refused = answer().await;
     assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (503, "5"));

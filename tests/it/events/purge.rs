@@ -155,7 +155,7 @@ async fn what_is_no_purge_is_told_so() {
     }
     let ask = async |method, content_type: &str, body: &'static str| {
         let request = http::request(method, "/admin/purge").header("content-type", content_type);
-        http::send(gateway.app.app.router(), request.body(Body::from(body)).unwrap()).await
+        http::send(gateway.app.app.front(), request.body(Body::from(body)).unwrap()).await
     };
     let answer = ask(Method::POST, "application/json", "{").await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "BAD_USER_INPUT"));

@@ -58,7 +58,7 @@ impl Gateway {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let stopped = async move { drop(stopped.await) };
-        let serving = tokio::spawn(server::serve(listener, app.app.router(), stopped, GRACE));
+        let serving = tokio::spawn(server::serve(listener, app.app.front(), stopped, GRACE));
         Self { app, address, stop, serving }
     }
 
@@ -172,7 +172,7 @@ impl Gateway {
     /// `POST /admin/purge`
     pub(super) async fn purge_answer(&self, body: &Value) -> Answer {
         let request = http::request(Method::POST, "/admin/purge").header(CONTENT_TYPE, "application/json");
-        http::send(self.app.app.router(), request.body(Body::from(body.to_string())).unwrap()).await
+        http::send(self.app.app.front(), request.body(Body::from(body.to_string())).unwrap()).await
     }
 
     /// Purges; gives the number of records that were forgotten.

@@ -105,7 +105,7 @@ async fn what_is_wrong_with_a_request_is_an_event() {
 async fn post(gateway: &Gateway, accept: &str, content_type: &str, body: String) -> Answer {
     let request = http::request(Method::POST, "/graphql/stream").header(ACCEPT, accept);
     let request = request.header(CONTENT_TYPE, content_type).body(Body::from(body));
-    http::send(gateway.app.app.router(), request.unwrap()).await
+    http::send(gateway.app.app.front(), request.unwrap()).await
 }
 
 #[tokio::test]
@@ -138,9 +138,9 @@ async fn what_is_no_request_for_events_has_a_status_and_an_error() {
         }
     }
     let request = http::request(Method::GET, "/graphql/stream?query={__typename}").header(ACCEPT, json);
-    assert_eq!(http::send(gateway.app.app.router(), request.body(Body::empty()).unwrap()).await.status, 406);
+    assert_eq!(http::send(gateway.app.app.front(), request.body(Body::empty()).unwrap()).await.status, 406);
     let foreign = Request::post("/graphql/stream").header("host", "evil.example").header(CONTENT_TYPE, json);
-    assert_eq!(http::send(gateway.app.app.router(), foreign.body(Body::from(query)).unwrap()).await.status, 421);
+    assert_eq!(http::send(gateway.app.app.front(), foreign.body(Body::from(query)).unwrap()).await.status, 421);
 }
 
 #[tokio::test]

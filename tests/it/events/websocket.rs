@@ -212,7 +212,7 @@ async fn what_is_no_websocket_is_told_so() {
     let (head, _) = gateway.upgrade(&[PROTOCOL, ("host", "evil.example")]).await;
     assert!(head.starts_with("http/1.1 421"), "{head}");
     let request = crate::http::request(axum::http::Method::GET, "/graphql/ws").body(axum::body::Body::empty());
-    let answer = crate::http::send(gateway.app.app.router(), request.unwrap()).await;
+    let answer = crate::http::send(gateway.app.app.front(), request.unwrap()).await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "BAD_USER_INPUT"));
 }
 

@@ -30,7 +30,7 @@ async fn texts_within_texts_are_not_parsed() {
         assert_eq!((answer.status, answer.code().as_str()), (StatusCode::BAD_REQUEST, "BAD_USER_INPUT"));
         let extensions: String = byte_serialize(format!("{{\"x\": {nested}}}").as_bytes()).collect();
         let uri = format!("/graphql?query=%7B__typename%7D&extensions={extensions}");
-        let answer = send(app.app.router(), request(Method::GET, &uri).body(Body::empty()).unwrap()).await;
+        let answer = send(app.app.front(), request(Method::GET, &uri).body(Body::empty()).unwrap()).await;
         assert_eq!((answer.status, answer.code().as_str()), (StatusCode::BAD_REQUEST, "BAD_USER_INPUT"));
     }
 }

@@ -1,7 +1,9 @@
 //! The HTTP layer in process: who may ask, and what lies around GraphQL.
 
+use std::io::Read as _;
+
 use axum::{
-    body::Body,
+    body::{Body, to_bytes},
     http::{
         Method, Request, StatusCode, Uri,
         header::{CONTENT_TYPE, HOST, LOCATION},
@@ -47,7 +49,7 @@ async fn only_hosts_that_are_ours_are_served() {
         for host in host {
             request = request.header(HOST, *host);
         }
-        send(app.router(), request.body(Body::empty()).unwrap()).await.status
+        send(app.front(), request.body(Body::empty()).unwrap()).await.status
     };
     let ours =
         ["localhost", "LocalHost:8080", "127.0.0.1:8080", "127.8.8.8", "[::1]:8080", "gateway.internal", "10.0.0.5:1"];
@@ -80,7 +82,7 @@ async fn a_sane_request_id_is_taken_over() {
     let app = app(&[]);
     let id = async |given: &str| {
         let request = post().header("x-request-id", given).body(TYPENAME.into()).unwrap();
-        send(app.router(), request).await.header("x-request-id").to_owned()
+        send(app.front(), request).await.header("x-request-id").to_owned()
     };
     assert_eq!(id("trace-42").await, "trace-42");
     let long = "x".repeat(129);
@@ -98,8 +100,8 @@ async fn cors_is_off_until_origins_are_named() {
             .header("origin", origin)
             .header("access-control-request-method", "POST")
             .header("access-control-request-headers", "content-type,x-client");
-        let preflight = send(app.router(), preflight.body(Body::empty()).unwrap()).await;
-        let answer = send(app.router(), post().header("origin", origin).body("{".into()).unwrap()).await;
+        let preflight = send(app.front(), preflight.body(Body::empty()).unwrap()).await;
+        let answer = send(app.front(), post().header("origin", origin).body("{".into()).unwrap()).await;
         let allowed = answer.header("access-control-allow-origin").to_owned();
         assert_eq!(preflight.header("access-control-allow-origin"), allowed);
         if !allowed.is_empty() {
@@ -117,11 +119,22 @@ async fn cors_is_off_until_origins_are_named() {
 }
 
 #[tokio::test]
-async fn long_answers_are_compressed_for_those_who_can_read_them() {
-    let app = app(&[]);
-    let query = r#"{"query":"{ __schema { types { name description fields { name description } } } }"}"#;
-    let request = post().header("accept-encoding", "gzip").body(Body::from(query)).unwrap();
-    let response = app.router().oneshot(request).await.unwrap();
-    assert_eq!(response.headers()["content-encoding"], "gzip");
-    assert!(!send_body(&app, "*/*", query).await.headers.contains_key("content-encoding"));
+async fn long_answers_of_every_kind_are_compressed_for_those_who_can_read_them() {
+    let app = app(&[("LIMITS_BATCH", "2")]);
+    let query = json!({"query": "{ __schema { types { name description fields { name description } } } }"});
+    let refused = json!({ "query": format!("{{ {} }}", ["nothing "; 50].join("a")) });
+    for body in [query.clone(), json!([query, query]), refused] {
+        let body = body.to_string();
+        for _ in ["made", "at hand"] {
+            let request = post().header("accept-encoding", "gzip").body(Body::from(body.clone())).unwrap();
+            let response = app.front().oneshot(request).await.unwrap();
+            assert_eq!(response.headers()["content-encoding"], "gzip");
+            let compressed = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            let plain = send_body(&app, "*/*", body.clone()).await;
+            assert!(!plain.headers.contains_key("content-encoding"));
+            let mut read = String::new();
+            flate2::read::GzDecoder::new(&*compressed).read_to_string(&mut read).unwrap();
+            assert_eq!(read, plain.body);
+        }
+    }
 }

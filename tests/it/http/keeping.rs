@@ -32,7 +32,7 @@ fn uri(query: &str) -> String {
 async fn get(app: &App, uri: &str, headers: &[(&str, &str)]) -> Answer {
     let request =
         headers.iter().fold(request(Method::GET, uri), |request, (name, value)| request.header(*name, *value));
-    send(app.router(), request.body(Body::empty()).unwrap()).await
+    send(app.front(), request.body(Body::empty()).unwrap()).await
 }
 
 fn vary(headers: &HeaderMap) -> BTreeSet<String> {
@@ -83,7 +83,7 @@ async fn errors_posts_and_mutations_are_not_kept() {
         assert!(answer.json()["errors"].is_array(), "{}", answer.body);
     }
     let request = post().header(IF_NONE_MATCH, "*").body(TYPENAME.into()).unwrap();
-    let answer = send(app.router(), request).await;
+    let answer = send(app.front(), request).await;
     assert_eq!((answer.status, answer.header(CACHE_CONTROL), answer.header(ETAG)), (StatusCode::OK, "no-store", ""));
 }
 
@@ -107,7 +107,7 @@ async fn a_tag_stands_for_the_compressed_answer_too() {
     let app = app(&[]);
     for uri in [uri(LONG), "/schema.graphql".to_owned()] {
         let request = request(Method::GET, &uri).header(ACCEPT_ENCODING, "gzip").body(Body::empty()).unwrap();
-        let response = app.router().oneshot(request).await.unwrap();
+        let response = app.front().oneshot(request).await.unwrap();
         assert_eq!(response.headers()[CONTENT_ENCODING], "gzip");
         assert!(response.headers()[ETAG].to_str().unwrap().starts_with("W/"));
         assert!(vary(response.headers()).contains("accept-encoding"));
@@ -152,7 +152,7 @@ async fn what_an_answer_depends_on_is_told() {
 async fn exchange(app: &App, head: &str, body: &str) -> (String, Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut connection = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let serving = server::serve(listener, app.router(), std::future::pending(), std::time::Duration::ZERO);
+    let serving = server::serve(listener, app.front(), std::future::pending(), std::time::Duration::ZERO);
     let serving = tokio::spawn(serving);
     let length = body.len();
     let request = format!(

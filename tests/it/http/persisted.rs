@@ -72,7 +72,7 @@ async fn a_mutation_is_not_run_over_get_by_its_hash_either() {
     assert_eq!(ask(&app, "*/*", &with_hash(mutation)).await.status, StatusCode::OK);
     for method in [Method::GET, Method::HEAD] {
         let request = request(method, &uri(&sha256(mutation))).body(axum::body::Body::empty()).unwrap();
-        let answer = send(app.router(), request).await;
+        let answer = send(app.front(), request).await;
         assert_eq!((answer.status, answer.header(ALLOW)), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
     }
 }

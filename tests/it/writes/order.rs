@@ -60,7 +60,7 @@ async fn a_get_runs_no_mutation() {
         let mut pairs = url::form_urlencoded::Serializer::new(String::new());
         let parameters = pairs.append_pair("query", query).append_pair("operationName", name).finish();
         let request = Request::get(format!("/graphql?{parameters}")).header(header::HOST, "localhost");
-        let response = app.app.router().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response = app.app.front().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(response.headers()[header::ALLOW], "POST");
         let body: Value = serde_json::from_slice(&to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap();

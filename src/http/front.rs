@@ -1,0 +1,105 @@
+//! What every request passes on its way in and its answer on its way out: identity, log line, `Host`, CORS, panics. Then
+//! `POST /graphql` goes straight to its handler, and everything else to the routes. Knows nothing of GraphQL.
+//!
+//! Plain calls rather than layers: each layer of a router is a box that is made and copied for every request, and a whole
+//! answer that is at hand costs little beside.
+
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::{
+    Extension, Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, Method, header::X_CONTENT_TYPE_OPTIONS},
+    response::Response,
+};
+use futures::{FutureExt as _, future::BoxFuture};
+use tower::{Layer as _, Service as _, service_fn};
+use tower_http::cors::CorsLayer;
+use tracing::Instrument as _;
+
+use super::{
+    GRAPHQL, Service,
+    accept::Format,
+    graphql, host,
+    layers::{self, LogLine, Notes, REQUEST_ID},
+};
+
+/// Everything that is served, before its socket; clones share it.
+#[derive(Clone)]
+pub struct Front {
+    service: Arc<Service>,
+    routes: Router,
+    cors: Option<Arc<CorsLayer>>,
+}
+
+impl Front {
+    pub(super) fn new(service: &Arc<Service>, routes: Router) -> Self {
+        let cors = layers::cors(&service.cors_origins).map(Arc::new);
+        Self { service: Arc::clone(service), routes, cors }
+    }
+
+    /// The answer to one request.
+    pub(super) async fn answer(&self, request: Request) -> Response {
+        let notes = Notes::of(&request);
+        let mut line = LogLine::begin(&request, notes.clone());
+        let mut response = self.admit(request, &notes).await;
+        let headers = response.headers_mut();
+        // On every answer: none is to be taken for a script or a page that it does not say it is.
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(REQUEST_ID, notes.id().clone());
+        line.status = Some(response.status());
+        response
+    }
+
+    async fn admit(&self, request: Request, notes: &Notes) -> Response {
+        // Before CORS, which would answer a preflight for a host that is not ours.
+        if let Err(refusal) = host::check(&request, self.service.allowed_hosts.as_deref()) {
+            return refusal.answer(Format::Json);
+        }
+        let Some(cors) = &self.cors else {
+            return self.guard(request, notes).await;
+        };
+        let guarded = service_fn(async |request| Ok::<_, Infallible>(self.guard(request, notes).await));
+        let Ok(response) = cors.layer(guarded).call(request).await;
+        response
+    }
+
+    /// Within CORS, so that pages can read the error in place of a panic, too.
+    async fn guard(&self, request: Request, notes: &Notes) -> Response {
+        AssertUnwindSafe(self.dispatch(request, notes)).catch_unwind().await.unwrap_or_else(layers::panicked)
+    }
+
+    async fn dispatch(&self, mut request: Request, notes: &Notes) -> Response {
+        if request.method() == Method::POST && request.uri().path() == GRAPHQL {
+            notes.route(GRAPHQL);
+            let service = State(Arc::clone(&self.service));
+            let mut response = graphql::post(service, Extension(notes.clone()), request).await;
+            layers::varies_by_accept(&mut response);
+            return response;
+        }
+        request.extensions_mut().insert(notes.clone());
+        let Ok(response) = self.routes.clone().call(request).instrument(notes.span()).await;
+        response
+    }
+}
+
+impl tower::Service<Request> for Front {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let front = self.clone();
+        async move { Ok(front.answer(request).await) }.boxed()
+    }
+}
