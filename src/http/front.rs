@@ -80,6 +80,9 @@ impl Front {
     }
 
     async fn dispatch(&self, mut request: Request, notes: &Notes) -> Response {
+        if request.uri().path() == GRAPHQL {
+            notes.route(GRAPHQL);
+        }
         let scopes = match self.service.admit(&request) {
             Ok(caller) => caller.map(|caller| notes.caller(caller)),
             Err(refusal) => return refuse(refusal, &request),
@@ -88,7 +91,6 @@ impl Front {
             && request.method() == Method::POST
             && request.uri().path() == GRAPHQL
         {
-            notes.route(GRAPHQL);
             let service = State(Arc::clone(&self.service));
             let mut response = graphql::post(service, Extension(notes.clone()), Extension(scopes), request).await;
             layers::varies_by_accept(&mut response);
@@ -106,6 +108,7 @@ impl Front {
 /// Tells somebody who is not let in how to ask.
 fn refuse(refusal: Refusal, request: &Request) -> Response {
     let mut response = refusal.answer(negotiate(request.headers()).unwrap_or(Format::Json));
+    layers::varies_by_accept(&mut response);
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
     response
 }
