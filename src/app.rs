@@ -31,6 +31,11 @@ impl App {
         http::front(&self.service)
     }
 
+    /// Notices what changes while the gateway runs, such as the file of API keys, for as long as it is awaited; it does not end.
+    pub async fn keep_up(&self) {
+        self.service.access().keep_up().await;
+    }
+
     /// The upstreams.
     pub fn sources(&self) -> &Arc<Sources> {
         &self.sources

@@ -1,6 +1,7 @@
 //! Commands and flags; the flags of the configuration come from its table of keys.
 
 mod check;
+mod key;
 mod output;
 mod sandbox;
 mod serve;
@@ -36,6 +37,7 @@ pub(crate) fn run() -> ExitCode {
         Some(("sandbox", flags)) => in_runtime(sandbox::run(flags)),
         Some(("check", flags)) => in_runtime(check::run(flags)),
         Some(("schema", flags)) => print_schema(flags),
+        Some(("key", flags)) => key::run(flags),
         _ => unreachable!("clap insists on a command of the list"),
     };
     done.unwrap_or_else(|error| {
@@ -71,6 +73,7 @@ fn command() -> Command {
                 .about("Print the schema (SDL)")
                 .arg(switch("federation", "Print it as a federation router composes it")),
         )
+        .subcommand(key::command())
         .subcommand(
             configured("check", |_| true).about("Check the configuration and reach every configured upstream once"),
         )

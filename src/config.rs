@@ -81,10 +81,12 @@ pub struct Gateway {
 }
 
 /// How callers show who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// They don't.
     None,
+    /// By a key in `X-API-Key`, from `API_KEYS_FILE`.
+    ApiKey(TextFile),
 }
 
 /// Documents that clients name instead of sending.

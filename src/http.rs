@@ -25,8 +25,9 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
+    extract::Request,
     http::{
-        Extensions, HeaderMap, HeaderName, StatusCode, Version,
+        Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
         header::{CACHE_CONTROL, CONTENT_TYPE},
     },
     middleware::{from_fn, map_response},
@@ -50,13 +51,19 @@ use self::{
 };
 pub use self::{front::Front, health::Readiness};
 use crate::{
+    access::{self, Access, Denied, Scope, Scopes},
     cache::{Sources, answers::Answers},
     config::{Auth, Config, CorsOrigins, Portal},
-    schema::{self, GatewaySchema, Scope, streaming::Caller},
+    schema::{self, GatewaySchema, streaming::Caller},
 };
 
 /// Where GraphQL is served over plain HTTP.
 const GRAPHQL: &str = "/graphql";
+
+const WEBSOCKET: &str = "/graphql/ws";
+
+/// Where callers show their keys; over a WebSocket, in `connection_init`, too.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The smallest answer that is compressed: below it nothing is gained over one packet.
 const SMALLEST_COMPRESSED: u64 = 1_024;
@@ -89,14 +96,13 @@ pub(crate) struct Service {
     /// The SDL; `None` when introspection is off.
     sdl: Option<String>,
     cors_origins: CorsOrigins,
-    /// What callers may do beside reading.
-    granted: &'static [Scope],
+    access: Access,
     /// `None`: callers show who they are, and any `Host` will do.
     allowed_hosts: Option<Vec<String>>,
 }
 
 impl Service {
-    /// An error is a fault in the manifest of trusted documents.
+    /// An error is a fault in the manifest of trusted documents, or in the file of API keys.
     pub(crate) fn new(config: &Config, sources: Arc<Sources>, readiness: Readiness) -> anyhow::Result<Self> {
         let gateway = &config.gateway;
         let schema = schema::build(gateway.introspection, config.limits.max_entities);
@@ -119,27 +125,56 @@ impl Service {
             playground: gateway.playground,
             sdl: gateway.introspection.then(|| schema::sdl(false)),
             cors_origins: gateway.cors_origins.clone(),
-            // Whoever can reach such a gateway is nobody's to vouch for.
-            granted: if gateway.auth_none_anywhere { &[] } else { Scope::ALL },
+            access: Access::new(gateway)?,
             allowed_hosts: match gateway.auth {
                 Auth::None => Some(gateway.allowed_hosts.clone()),
+                Auth::ApiKey(_) => None,
             },
         })
     }
 }
 
 impl Service {
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// Who asks, and how long one answer may take.
-    fn caller(&self) -> Caller {
-        Caller { sources: Arc::clone(&self.sources), granted: self.granted, time: self.deadline }
+    fn caller(&self, scopes: Scopes) -> Caller {
+        Caller { sources: Arc::clone(&self.sources), scopes, time: self.deadline }
+    }
+
+    /// Lets the one in who asks. `None`: nobody has to say who it is for this, or is to say it over the WebSocket.
+    fn admit(&self, request: &Request) -> Result<Option<access::Caller>, Refusal> {
+        let path = request.uri().path();
+        if is_for_everybody(path) {
+            return Ok(None);
+        }
+        let mut keys = request.headers().get_all(&API_KEY).iter();
+        let (key, second) = (keys.next(), keys.next());
+        let admitted =
+            if second.is_none() { self.access.admit(key.map(HeaderValue::as_bytes)) } else { Err(Denied::Unknown) };
+        let message = match admitted {
+            Ok(caller) => return Ok(Some(caller)),
+            Err(Denied::Missing) if path == WEBSOCKET => return Ok(None),
+            Err(Denied::Missing) => "Nothing says who asks: expected an API key in `X-API-Key`.",
+            Err(Denied::Unknown) => "`X-API-Key` has no key that is known here.",
+        };
+        Err(Refusal::new(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message))
     }
 
     /// What somebody is told who may not look after the gateway.
-    fn refuse_unless_admin(&self) -> Option<Refusal> {
+    fn refuse_unless_admin(scopes: Scopes) -> Option<Refusal> {
         let message = || format!("This needs the scope `{}`, which is not granted here.", Scope::Admin.name());
-        let is_admin = self.granted.contains(&Scope::Admin);
-        (!is_admin).then(|| Refusal::new(StatusCode::FORBIDDEN, code::FORBIDDEN, message()))
+        (!scopes.contains(Scope::Admin)).then(|| Refusal::new(StatusCode::FORBIDDEN, code::FORBIDDEN, message()))
     }
+}
+
+/// Probes and pages: nothing of the sources' is behind them.
+fn is_for_everybody(path: &str) -> bool {
+    let is_below =
+        |parent: &str| path.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    path == "/" || ["/health", "/graphiql"].into_iter().any(is_below)
 }
 
 /// Everything that is served.
@@ -156,7 +191,7 @@ fn routes(service: &Arc<Service>) -> Router {
     let mut router = Router::new()
         .route(GRAPHQL, get(graphql::get).post(graphql::post).layer(vary.clone()))
         .route("/graphql/stream", get(stream::get).post(stream::post).layer(vary))
-        .route("/graphql/ws", get(websocket::upgrade))
+        .route(WEBSOCKET, get(websocket::upgrade))
         .route("/admin/purge", post(purge::post))
         .route("/metrics", get(metrics::get))
         .with_state(Arc::clone(service))

@@ -5,6 +5,7 @@
 //! `http` → `schema` → `loaders` → `cache` → `sources`, with `domain` below all of them; `events` goes the other way, from
 //! writes to those who listen.
 
+pub mod access;
 pub mod app;
 pub mod cache;
 pub mod config;

@@ -32,7 +32,7 @@ pub mod subjects;
 pub mod subscription;
 pub mod taxonomy;
 
-pub use context::{RequestContext, Scope};
+pub use context::RequestContext;
 pub use error::code;
 pub use mutation::Mutation;
 pub use query::Query;

@@ -15,6 +15,7 @@ use axum::{
 use bytes::Bytes;
 use serde_json::{Value, json};
 use subject_gateway::{
+    access::Scopes,
     app::App,
     cache::{Provenance, Sources},
     config::Config,
@@ -25,7 +26,7 @@ use subject_gateway::{
     http::Front,
     sandbox::{BRAINSTEM_TOKEN, COMPANY_ID, HAUT_AI_TOKEN, Sandbox},
     schema::{
-        self, GatewaySchema, RequestContext, Scope,
+        self, GatewaySchema, RequestContext,
         execution::{Outcome, prepare},
     },
     sources::brainstem::{BrainStem, Model},
@@ -154,7 +155,7 @@ impl Hot {
 
     fn executed(&self) -> anyhow::Result<Outcome> {
         let provenance = Arc::new(Provenance::default());
-        let context = RequestContext::new(&self.sources, Scope::ALL, &provenance, Instant::now() + DEADLINE);
+        let context = RequestContext::new(&self.sources, Scopes::all(), &provenance, Instant::now() + DEADLINE);
         match prepare(&self.schema, Request::new(Q1), false) {
             Ok(prepared) => self.runtime.block_on(prepared.execute(&self.schema, context)).context("Q1 took too long"),
             Err(refused) => Ok(refused),

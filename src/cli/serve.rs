@@ -55,6 +55,7 @@ pub(crate) async fn serve(gateway: &Gateway, app: &App, listener: TcpListener) -
     tokio::select! {
         _ = &mut serving => return Ok(ExitCode::FAILURE),
         () = signals.next() => {}
+        () = app.keep_up() => {}
     }
     info!("shutting down");
     app.readiness().set_shutting_down();

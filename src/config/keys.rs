@@ -11,6 +11,7 @@ pub use self::table::KEYS;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
     Gateway,
+    ApiKeys,
     HautAi,
     BrainStem,
     Cache,
@@ -19,12 +20,13 @@ pub enum Section {
 
 impl Section {
     /// In the order of the documentation.
-    pub const ALL: [Self; 5] = [Self::Gateway, Self::HautAi, Self::BrainStem, Self::Cache, Self::Limits];
+    pub const ALL: [Self; 6] = [Self::Gateway, Self::ApiKeys, Self::HautAi, Self::BrainStem, Self::Cache, Self::Limits];
 
     /// The TOML table's name; in capitals, the prefix of the variables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
+            Self::ApiKeys => "api_keys",
             Self::HautAi => "haut_ai",
             Self::BrainStem => "brainstem",
             Self::Cache => "cache",
@@ -36,6 +38,7 @@ impl Section {
     pub fn title(self) -> &'static str {
         match self {
             Self::Gateway => "Gateway",
+            Self::ApiKeys => "API keys",
             Self::HautAi => "Haut.AI",
             Self::BrainStem => "BrainSTEM",
             Self::Cache => "Cache",

@@ -34,13 +34,14 @@ pub(super) fn build(settings: Settings) -> Result<Config, Faults> {
 }
 
 fn gateway(reader: &mut Reader) -> Gateway {
+    let is_open = reader.value("gateway.auth", values::choice) == "none";
     let gateway = Gateway {
         listen: reader.value("gateway.listen", values::listen),
-        auth: Auth::None,
+        auth: auth(reader, is_open),
         auth_none_anywhere: reader.value("gateway.auth_none_anywhere", values::switch),
         allowed_hosts: reader.value("gateway.allowed_hosts", values::hosts),
-        playground: reader.value("gateway.playground", values::switch),
-        introspection: reader.value("gateway.introspection", values::switch),
+        playground: reader.optional("gateway.playground", values::switch).unwrap_or(is_open),
+        introspection: reader.optional("gateway.introspection", values::switch).unwrap_or(is_open),
         cors_origins: reader.value("gateway.cors_origins", values::origins),
         persisted: persisted(reader),
         log_format: match reader.value("gateway.log_format", values::choice) {
@@ -51,10 +52,9 @@ fn gateway(reader: &mut Reader) -> Gateway {
         ping: reader.value("gateway.ping_ms", values::millis),
         shutdown: reader.value("gateway.shutdown_ms", values::millis),
     };
-    // One choice each in this version; read all the same, so that another word is a fault.
-    reader.value("gateway.auth", values::choice);
+    // One choice in this version; read all the same, so that another word is a fault.
     reader.value("gateway.credentials", values::choice);
-    if !gateway.listen.ip().is_loopback() && !gateway.auth_none_anywhere {
+    if is_open && !gateway.listen.ip().is_loopback() && !gateway.auth_none_anywhere {
         reader.fault_at(
             key("gateway.listen"),
             "with GATEWAY_AUTH=none the gateway listens on loopback only, because whoever reaches it may read and write; \
@@ -62,6 +62,26 @@ fn gateway(reader: &mut Reader) -> Gateway {
         );
     }
     gateway
+}
+
+fn auth(reader: &mut Reader, is_open: bool) -> Auth {
+    let file = reader.text_file("api_keys.file");
+    let is_set = reader.is_set("api_keys.file");
+    match file {
+        Some(file) if !is_open => return Auth::ApiKey(file),
+        // Whoever sets it means callers to be asked.
+        _ if is_open && is_set => {
+            reader.fault_at(
+                key("api_keys.file"),
+                "is of no use with GATEWAY_AUTH=none; GATEWAY_AUTH=api-key asks for keys",
+            );
+        }
+        None if !is_open && !is_set => {
+            reader.fault_at(key("gateway.auth"), "needs the file of the keys, in API_KEYS_FILE");
+        }
+        _ => {}
+    }
+    Auth::None
 }
 
 fn persisted(reader: &mut Reader) -> Persisted {

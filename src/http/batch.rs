@@ -11,13 +11,18 @@ use super::{
     answer::{Ended, Refusal},
     graphql::too_late,
 };
-use crate::schema::execution::prepare;
+use crate::{access::Scopes, schema::execution::prepare};
 
 /// Runs the members of a batch, all within one deadline; a member that is no request gets an error in its place.
 ///
 /// Queries run side by side. Where a member may write, they run one after the other, in the order of the batch: what
 /// it changes is then what the later ones find, and two changes of one record do not race.
-pub(super) async fn run(service: &Service, members: Vec<Value>, deadline: Instant) -> Result<Vec<Ended>, Refusal> {
+pub(super) async fn run(
+    service: &Service,
+    scopes: Scopes,
+    members: Vec<Value>,
+    deadline: Instant,
+) -> Result<Vec<Ended>, Refusal> {
     check_number(members.len(), service.batch)?;
     let requests: Vec<_> = members.into_iter().map(|member| request(service, member)).collect();
     if requests.iter().flatten().any(may_write) {
@@ -25,11 +30,11 @@ pub(super) async fn run(service: &Service, members: Vec<Value>, deadline: Instan
         for request in requests {
             // Nothing is begun that nobody would wait for.
             let in_time = if Instant::now() < deadline { request } else { Err(too_late()) };
-            all.push(answer(service, in_time, deadline).await);
+            all.push(answer(service, scopes, in_time, deadline).await);
         }
         Ok(all)
     } else {
-        Ok(join_all(requests.into_iter().map(|request| answer(service, request, deadline))).await)
+        Ok(join_all(requests.into_iter().map(|request| answer(service, scopes, request, deadline))).await)
     }
 }
 
@@ -56,9 +61,9 @@ fn may_write(request: &Request) -> bool {
     request.query.contains("mutation")
 }
 
-async fn answer(service: &Service, request: Result<Request, Refusal>, deadline: Instant) -> Ended {
+async fn answer(service: &Service, scopes: Scopes, request: Result<Request, Refusal>, deadline: Instant) -> Ended {
     match prepare(&service.schema, request?, false) {
-        Ok(prepared) => service.run(prepared, Arc::default(), deadline).await,
+        Ok(prepared) => service.run(prepared, scopes, Arc::default(), deadline).await,
         Err(outcome) => Ok(outcome),
     }
 }

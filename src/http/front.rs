@@ -15,7 +15,10 @@ use axum::{
     Extension, Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderValue, Method, header::X_CONTENT_TYPE_OPTIONS},
+    http::{
+        HeaderValue, Method,
+        header::{WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
+    },
     response::Response,
 };
 use futures::{FutureExt as _, future::BoxFuture};
@@ -25,7 +28,8 @@ use tracing::Instrument as _;
 
 use super::{
     GRAPHQL, Service,
-    accept::Format,
+    accept::{Format, negotiate},
+    answer::Refusal,
     graphql, host,
     layers::{self, LogLine, Notes, REQUEST_ID},
 };
@@ -76,17 +80,37 @@ impl Front {
     }
 
     async fn dispatch(&self, mut request: Request, notes: &Notes) -> Response {
-        if request.method() == Method::POST && request.uri().path() == GRAPHQL {
+        if request.uri().path() == GRAPHQL {
             notes.route(GRAPHQL);
+        }
+        let scopes = match self.service.admit(&request) {
+            Ok(caller) => caller.map(|caller| notes.caller(caller)),
+            Err(refusal) => return refuse(refusal, &request),
+        };
+        if let Some(scopes) = scopes
+            && request.method() == Method::POST
+            && request.uri().path() == GRAPHQL
+        {
             let service = State(Arc::clone(&self.service));
-            let mut response = graphql::post(service, Extension(notes.clone()), request).await;
+            let mut response = graphql::post(service, Extension(notes.clone()), Extension(scopes), request).await;
             layers::varies_by_accept(&mut response);
             return response;
         }
         request.extensions_mut().insert(notes.clone());
+        if let Some(scopes) = scopes {
+            request.extensions_mut().insert(scopes);
+        }
         let Ok(response) = self.routes.clone().call(request).instrument(notes.span()).await;
         response
     }
+}
+
+/// Tells somebody who is not let in how to ask.
+fn refuse(refusal: Refusal, request: &Request) -> Response {
+    let mut response = refusal.answer(negotiate(request.headers()).unwrap_or(Format::Json));
+    layers::varies_by_accept(&mut response);
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
+    response
 }
 
 impl tower::Service<Request> for Front {

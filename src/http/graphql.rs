@@ -31,10 +31,11 @@ use super::{
     written::{self, RequestKey, Written},
 };
 use crate::{
+    access::{Scope, Scopes},
     cache::{Provenance, answers::Whole},
     loaders::Credentials,
     schema::{
-        RequestContext, Scope,
+        RequestContext,
         execution::{Prepared, prepare},
     },
 };
@@ -43,13 +44,14 @@ use crate::{
 pub(super) async fn post(
     State(service): State<Arc<Service>>,
     Extension(notes): Extension<Notes>,
+    Extension(scopes): Extension<Scopes>,
     request: Request,
 ) -> Response {
     let deadline = Instant::now() + service.deadline;
     let Some(format) = negotiate(request.headers()) else {
-        return stream::post(State(service), Extension(notes), request).boxed().await;
+        return stream::post(State(service), Extension(notes), Extension(scopes), request).boxed().await;
     };
-    let asked = Asked::of(&service, format, deadline, notes, request.headers());
+    let asked = Asked::of(&service, format, deadline, notes, scopes, request.headers());
     let body = match read_body(request, service.body_bytes, deadline).await {
         Ok(body) => body,
         Err(refusal) => return refusal.answer(format),
@@ -68,14 +70,15 @@ pub(super) async fn post(
 pub(super) async fn get(
     State(service): State<Arc<Service>>,
     Extension(notes): Extension<Notes>,
+    Extension(scopes): Extension<Scopes>,
     uri: Uri,
     request: Request,
 ) -> Response {
     let deadline = Instant::now() + service.deadline;
     let Some(format) = negotiate(request.headers()) else {
-        return stream::get(State(service), Extension(notes), request).await;
+        return stream::get(State(service), Extension(notes), Extension(scopes), request).await;
     };
-    let asked = Asked::of(&service, format, deadline, notes, request.headers());
+    let asked = Asked::of(&service, format, deadline, notes, scopes, request.headers());
     let query = uri.query().unwrap_or_default();
     let key = asked.key(true, &Bytes::copy_from_slice(query.as_bytes()));
     let whole = match asked.at_hand(&key) {
@@ -98,26 +101,34 @@ struct Asked {
     /// Whether nothing will do that was read before.
     wants_fresh: bool,
     notes: Notes,
+    scopes: Scopes,
 }
 
 impl Asked {
-    fn of(service: &Arc<Service>, format: Format, deadline: Instant, notes: Notes, headers: &HeaderMap) -> Self {
+    fn of(
+        service: &Arc<Service>,
+        format: Format,
+        deadline: Instant,
+        notes: Notes,
+        scopes: Scopes,
+        headers: &HeaderMap,
+    ) -> Self {
         let says_no_cache = || words(headers, &CACHE_CONTROL).any(|word| word.eq_ignore_ascii_case("no-cache"));
         Self {
             service: Arc::clone(service),
             format,
             deadline,
             takes_gzip: takes_gzip(headers),
-            wants_fresh: service.granted.contains(&Scope::Admin) && says_no_cache(),
+            wants_fresh: scopes.contains(Scope::Admin) && says_no_cache(),
             notes,
+            scopes,
         }
     }
 
     /// What makes another request the same.
     fn key(&self, is_get: bool, bytes: &Bytes) -> RequestKey {
         let credentials = Credentials::of_service(&self.service.sources);
-        let granted = self.service.granted;
-        RequestKey { credentials, granted, format: self.format, is_get, bytes: bytes.clone() }
+        RequestKey { credentials, scopes: self.scopes, format: self.format, is_get, bytes: bytes.clone() }
     }
 
     /// The answer to the same request, asked lately.
@@ -136,7 +147,7 @@ impl Asked {
     async fn made(&self, key: &RequestKey) -> Arc<Whole<Written>> {
         match request::from_body(&key.bytes) {
             Ok(Body::One(fields)) => self.answer(key, fields).await,
-            Ok(Body::Batch(members)) => match batch::run(&self.service, members, self.deadline).await {
+            Ok(Body::Batch(members)) => match batch::run(&self.service, self.scopes, members, self.deadline).await {
                 Ok(all) => Arc::new(Whole::apart(answer::batch(&all, self.format), Arc::default())),
                 Err(refusal) => self.refused(refusal),
             },
@@ -155,7 +166,7 @@ impl Asked {
     /// The answer to a request, made together with others who ask the same at this time.
     async fn answer(&self, key: &RequestKey, fields: Fields) -> Arc<Whole<Written>> {
         let service = Arc::clone(&self.service);
-        let (format, deadline) = (self.format, self.deadline);
+        let (format, deadline, scopes) = (self.format, self.deadline, self.scopes);
         let provenance = Arc::new(if self.wants_fresh { Provenance::fresh_only() } else { Provenance::default() });
         let prepared = match service.request(fields) {
             Ok(request) => {
@@ -172,7 +183,8 @@ impl Asked {
         let is_query = prepared.is_query();
         let make = {
             let provenance = Arc::clone(&provenance);
-            async move { answer::write(&service.run(prepared, provenance, deadline).await, format, name) }.boxed()
+            async move { answer::write(&service.run(prepared, scopes, provenance, deadline).await, format, name) }
+                .boxed()
         };
         if !is_query {
             return Arc::new(Whole::apart(make.await, provenance));
@@ -217,8 +229,14 @@ impl Service {
     }
 
     /// Executes within this future and no task of its own: when the connection goes, the work goes.
-    pub(super) async fn run(&self, prepared: Prepared, provenance: Arc<Provenance>, deadline: Instant) -> Ended {
-        let context = RequestContext::new(&self.sources, self.granted, &provenance, deadline);
+    pub(super) async fn run(
+        &self,
+        prepared: Prepared,
+        scopes: Scopes,
+        provenance: Arc<Provenance>,
+        deadline: Instant,
+    ) -> Ended {
+        let context = RequestContext::new(&self.sources, scopes, &provenance, deadline);
         prepared.execute(&self.schema, context).await.ok_or_else(too_late)
     }
 }

@@ -27,7 +27,10 @@ use super::{
     accept::Format,
     answer::{Refusal, code},
 };
-use crate::config::CorsOrigins;
+use crate::{
+    access::{Caller, Scopes},
+    config::CorsOrigins,
+};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -42,6 +45,7 @@ struct Noted {
     id: HeaderValue,
     route: OnceLock<Cow<'static, str>>,
     operation: OnceLock<String>,
+    caller: OnceLock<Arc<str>>,
 }
 
 impl Notes {
@@ -50,7 +54,7 @@ impl Notes {
         let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)).cloned();
         let id = given.or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).ok());
         let id = id.unwrap_or_else(|| HeaderValue::from_static("-"));
-        Self(Arc::new(Noted { id, route: OnceLock::new(), operation: OnceLock::new() }))
+        Self(Arc::new(Noted { id, route: OnceLock::new(), operation: OnceLock::new(), caller: OnceLock::new() }))
     }
 
     /// The request's id, to be sent back.
@@ -70,6 +74,14 @@ impl Notes {
     /// Notes the route and not the path, which is the caller's text.
     pub(super) fn route(&self, route: impl Into<Cow<'static, str>>) {
         let _ = self.0.route.set(route.into());
+    }
+
+    /// Notes who asks, and tells what that one may do.
+    pub(super) fn caller(&self, caller: Caller) -> Scopes {
+        if let Some(name) = caller.name {
+            let _ = self.0.caller.set(name);
+        }
+        caller.scopes
     }
 
     /// Notes the operation's name if it is one: anything else a caller sends has no place in a log.
@@ -121,19 +133,20 @@ impl LogLine {
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        let Noted { route, operation, .. } = &*self.notes.0;
+        let Noted { route, operation, caller, .. } = &*self.notes.0;
         let route = route.get().map_or("unmatched", |route| route);
         let method = known_method(&self.method);
         let duration_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let operation = operation.get().map(String::as_str);
         let request_id = self.notes.id_in_words();
+        let caller = caller.get().map(|name| &**name);
         match self.status.map(|status| status.as_u16()) {
             // Probes come every few seconds.
             Some(status) if route.starts_with("/health/") => {
-                debug!(method, route, status, duration_ms, request_id, operation, "answered");
+                debug!(method, route, status, duration_ms, request_id, operation, caller, "answered");
             }
-            Some(status) => info!(method, route, status, duration_ms, request_id, operation, "answered"),
-            None => info!(method, route, duration_ms, request_id, operation, "the caller went away"),
+            Some(status) => info!(method, route, status, duration_ms, request_id, operation, caller, "answered"),
+            None => info!(method, route, duration_ms, request_id, operation, caller, "the caller went away"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     extract::State,
     http::{
         StatusCode,
@@ -17,7 +18,7 @@ use super::{
     accept::Format,
     answer::{Refusal, code},
 };
-use crate::cache::Sources;
+use crate::{access::Scopes, cache::Sources};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -29,8 +30,8 @@ pub(super) fn registry(sources: &Sources) -> Registry {
 }
 
 /// `GET /metrics`.
-pub(super) async fn get(State(service): State<Arc<Service>>) -> Response {
-    if let Some(refusal) = service.refuse_unless_admin() {
+pub(super) async fn get(State(service): State<Arc<Service>>, Extension(scopes): Extension<Scopes>) -> Response {
+    if let Some(refusal) = Service::refuse_unless_admin(scopes) {
         return refusal.answer(Format::Json);
     }
     service.sources.measure();

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{Request, State},
     http::header::CACHE_CONTROL,
@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{Service, accept::Format, answer::Refusal, graphql};
 use crate::{
+    access::Scopes,
     cache::Purge,
     domain::{NodeId, Source},
 };
@@ -27,8 +28,12 @@ struct Body {
 }
 
 /// `POST /admin/purge`: forgets, tells those who subscribed, and answers with how many records were forgotten.
-pub(super) async fn post(State(service): State<Arc<Service>>, request: Request) -> Response {
-    if let Some(refusal) = service.refuse_unless_admin() {
+pub(super) async fn post(
+    State(service): State<Arc<Service>>,
+    Extension(scopes): Extension<Scopes>,
+    request: Request,
+) -> Response {
+    if let Some(refusal) = Service::refuse_unless_admin(scopes) {
         return refusal.answer(Format::Json);
     }
     let body = graphql::read_body(request, service.body_bytes, Instant::now() + service.deadline).await;

@@ -31,9 +31,12 @@ use super::{
     layers::Notes,
     request::{self, Body, Fields},
 };
-use crate::schema::{
-    lists::to_json,
-    streaming::{self, Step},
+use crate::{
+    access::Scopes,
+    schema::{
+        lists::to_json,
+        streaming::{self, Step},
+    },
 };
 
 /// Asks nginx, which keeps answers back by default, to pass events on at once.
@@ -43,6 +46,7 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 pub(super) async fn post(
     State(service): State<Arc<Service>>,
     Extension(notes): Extension<Notes>,
+    Extension(scopes): Extension<Scopes>,
     request: Request,
 ) -> Response {
     if !accepts_event_stream(request.headers()) {
@@ -51,7 +55,7 @@ pub(super) async fn post(
     let ending = Ending::of(&request);
     let body = graphql::read_body(request, service.body_bytes, Instant::now() + service.deadline).await;
     match body.and_then(|body| one(&body)).and_then(|fields| service.request(fields)) {
-        Ok(request) => service.stream(request, false, ending, &notes),
+        Ok(request) => service.stream(request, false, ending, &notes, scopes),
         Err(refusal) => refused(&service, refusal),
     }
 }
@@ -60,6 +64,7 @@ pub(super) async fn post(
 pub(super) async fn get(
     State(service): State<Arc<Service>>,
     Extension(notes): Extension<Notes>,
+    Extension(scopes): Extension<Scopes>,
     request: Request,
 ) -> Response {
     if !accepts_event_stream(request.headers()) {
@@ -68,7 +73,7 @@ pub(super) async fn get(
     let ending = Ending::of(&request);
     let fields = request::from_query_string(request.uri().query().unwrap_or_default());
     match fields.and_then(|fields| service.request(fields)) {
-        Ok(request) => service.stream(request, true, ending, &notes),
+        Ok(request) => service.stream(request, true, ending, &notes, scopes),
         Err(refusal) => refused(&service, refusal),
     }
 }
@@ -106,6 +111,7 @@ impl Service {
         no_mutations: bool,
         mut ending: Ending,
         notes: &Notes,
+        scopes: Scopes,
     ) -> Response {
         let Some(place) = self.connections.enter() else {
             return Connections::full().answer(Format::Json);
@@ -113,7 +119,7 @@ impl Service {
         if let Some(name) = &request.operation_name {
             notes.operation(name);
         }
-        let steps = streaming::run(self.schema.clone(), self.caller(), request, no_mutations);
+        let steps = streaming::run(self.schema.clone(), self.caller(scopes), request, no_mutations);
         let events = steps.map(|step| next(&answer(&step))).chain(stream::once(future::ready(COMPLETE.to_owned())));
         // Without a last event where the gateway ends: the client is to come back.
         let events = events.take_until(async move { ending.begun().await }).inspect(move |_| {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_graphql_axum::GraphQLProtocol;
 use axum::{
+    Extension,
     extract::{FromRequestParts as _, Request, State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
     http::{
         HeaderMap, HeaderValue, StatusCode,
@@ -25,6 +26,7 @@ use super::{
     connections::{Connections, Ending},
     layers,
 };
+use crate::access::Scopes;
 use protocol::Close;
 
 mod carry;
@@ -39,6 +41,7 @@ const FRAME_MARGIN: usize = 65_536;
 /// `GET /graphql/ws`.
 pub(super) async fn upgrade(
     State(service): State<Arc<Service>>,
+    scopes: Option<Extension<Scopes>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     request: Request,
 ) -> Response {
@@ -59,7 +62,7 @@ pub(super) async fn upgrade(
     let Some(place) = service.connections.enter() else {
         return Connections::full().answer(Format::Json);
     };
-    let connection = Connection { service, protocol, ending, place };
+    let connection = Connection { service, scopes: scopes.map(|Extension(scopes)| scopes), protocol, ending, place };
     upgrade.on_upgrade(|socket| connection.carry(socket))
 }
 

@@ -24,13 +24,13 @@ use super::{
     revalidation::{revalidated, version_of},
 };
 use crate::{
+    access::Scopes,
     cache::{
         Provenance,
         answers::{Weight, Whole},
     },
     domain::Source,
     loaders::Credentials,
-    schema::Scope,
 };
 
 /// The longest body that is compressed where requests are served: about a millisecond's work. Longer ones are compressed on
@@ -41,7 +41,7 @@ const LARGE: usize = 131_072;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct RequestKey {
     pub(super) credentials: Credentials,
-    pub(super) granted: &'static [Scope],
+    pub(super) scopes: Scopes,
     pub(super) format: Format,
     pub(super) is_get: bool,
     /// The body, or the query string.

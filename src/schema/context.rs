@@ -8,36 +8,12 @@ use uuid::Uuid;
 
 use super::error::{Error, Result};
 use crate::{
+    access::{Scope, Scopes},
     cache::{Provenance, Sources},
     domain::{NodeId, SubjectFilter, SubjectOrder},
     listing::Walk,
     loaders::{Begin, Credentials, Deadline, Loaders, Relation, Viewers},
 };
-
-/// Something that a caller may be allowed to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Create and update.
-    Write,
-    /// Delete and clear.
-    Erase,
-    /// Look after the gateway: purge.
-    Admin,
-}
-
-impl Scope {
-    /// All there are.
-    pub const ALL: &'static [Self] = &[Self::Write, Self::Erase, Self::Admin];
-
-    /// The name by which it is granted.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Write => "subjects:write",
-            Self::Erase => "subjects:erase",
-            Self::Admin => "admin",
-        }
-    }
-}
 
 /// Sources, loaders and deadline of one request: put it into the request's data.
 pub struct RequestContext {
@@ -46,18 +22,13 @@ pub struct RequestContext {
     pub(super) provenance: Arc<Provenance>,
     pub(super) deadline: Deadline,
     pub(super) loaders: Loaders,
-    granted: &'static [Scope],
+    scopes: Scopes,
 }
 
 impl RequestContext {
-    /// A request that uses the gateway's own credentials, may do what is `granted` beside reading, and must be answered by
+    /// A request that uses the gateway's own credentials, may do what its `scopes` say, and must be answered by
     /// `deadline`. What its answer is made of is noted in `provenance`.
-    pub fn new(
-        sources: &Arc<Sources>,
-        granted: &'static [Scope],
-        provenance: &Arc<Provenance>,
-        deadline: Instant,
-    ) -> Self {
+    pub fn new(sources: &Arc<Sources>, scopes: Scopes, provenance: &Arc<Provenance>, deadline: Instant) -> Self {
         let viewers = Viewers::new(Credentials::of_service(sources), provenance);
         let deadline = Deadline(deadline);
         Self {
@@ -66,7 +37,7 @@ impl RequestContext {
             loaders: Loaders::new(sources, &viewers, deadline),
             viewers,
             provenance: Arc::clone(provenance),
-            granted,
+            scopes,
         }
     }
 
@@ -82,7 +53,7 @@ impl RequestContext {
 
     /// Refuses what the caller may not do.
     pub(super) fn require(&self, scope: Scope) -> Result<()> {
-        if self.granted.contains(&scope) { Ok(()) } else { Err(Error::NotGranted(scope)) }
+        if self.scopes.contains(scope) { Ok(()) } else { Err(Error::NotGranted(scope)) }
     }
 
     /// A walk over the subjects that pass a filter.
@@ -93,6 +64,12 @@ impl RequestContext {
     pub(super) fn of<'a>(ctx: &Context<'a>) -> &'a Self {
         ctx.data_unchecked()
     }
+}
+
+/// Refuses one who may not read. Asked wherever a client's request begins to read: at the roots, and where a write or an
+/// event shows a record.
+pub(super) fn may_read(ctx: &Context<'_>) -> Result<()> {
+    RequestContext::of(ctx).require(Scope::Read)
 }
 
 /// Reads a global id; an error names the argument.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_graphql::ErrorExtensions as _;
 
-use super::context::Scope;
 use crate::{
+    access::Scope,
     cache::writes::WriteError,
     domain::Source,
     loaders::LoadError,
@@ -18,6 +18,7 @@ use crate::{
 pub mod code {
     pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
     pub const CONFLICT: &str = "CONFLICT";
+    pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
     pub const FORBIDDEN: &str = "FORBIDDEN";
     pub const RATE_LIMITED: &str = "RATE_LIMITED";
     pub const UPSTREAM_ERROR: &str = "UPSTREAM_ERROR";

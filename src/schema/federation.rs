@@ -9,7 +9,7 @@ use futures::future::join_all;
 use super::{
     biological_sex::{BiologicalSex, Dataset},
     breeding::Breeding,
-    context::id_of,
+    context::{id_of, may_read},
     error::{Error, Result},
     license::{License, Supplier},
     log::SubjectLog,
@@ -41,6 +41,7 @@ impl Federation {
         ctx: &Context<'_>,
         #[graphql(desc = "Each with `__typename` and `id`.")] representations: Vec<Any>,
     ) -> Result<Vec<Option<Result<Entity>>>> {
+        may_read(ctx)?;
         let (count, MaxEntities(limit)) = (representations.len(), ctx.data_unchecked());
         if count as u64 > *limit {
             let message = format!("`representations` has {count} entities: expected at most {limit}.");

@@ -12,10 +12,11 @@ use self::{
     payloads::{Affected, SubjectDeletePayload, SubjectPayload},
 };
 use super::{
-    context::{RequestContext, Scope},
+    context::RequestContext,
     error::{Error, Result},
 };
 use crate::{
+    access::Scope,
     cache::{CachedBrainStem, CachedHautAi, Viewer, writes::Sweep},
     domain::{
         HautAiSubjectId, Id, NodeId, Source, Subject, SubjectId,

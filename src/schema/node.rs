@@ -6,7 +6,7 @@ use futures::future::join_all;
 use super::{
     biological_sex::{BiologicalSex, Dataset},
     breeding::Breeding,
-    context::{RequestContext, node_id},
+    context::{RequestContext, may_read, node_id},
     error::{Error, Result},
     license::{License, Supplier},
     log::SubjectLog,
@@ -52,6 +52,9 @@ impl Nodes {
         ctx: &Context<'_>,
         #[graphql(desc = "An `id` that this gateway returned.")] id: ID,
     ) -> Option<Result<Node>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         match node_id("id", &id) {
             Ok(id) => load(ctx, id).await.transpose(),
             Err(error) => Some(Err(error)),
@@ -64,6 +67,7 @@ impl Nodes {
         ctx: &Context<'_>,
         #[graphql(desc = "At most 100 `id`s that this gateway returned.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Result<Node>>>> {
+        may_read(ctx)?;
         load_all(ctx, &ids).await
     }
 }

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use super::{
     biological_sex::{BiologicalSex, Dataset},
     connection::{BrainStemList, Connection, Paging, of_list},
-    context::{RequestContext, id_of, related, upstream_id},
+    context::{RequestContext, id_of, may_read, related, upstream_id},
     error::{Error, Result},
     federation::Federation,
     filter::{
@@ -82,6 +82,9 @@ impl Fields {
         ctx: &Context<'_>,
         #[graphql(desc = "Exactly one way to name it.")] by: SubjectBy,
     ) -> Option<Result<Subject>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         subject_by(ctx, by).await.transpose()
     }
 
@@ -101,6 +104,9 @@ impl Fields {
         #[graphql(desc = "Only these subjects.")] filter: Option<SubjectFilter>,
         #[graphql(desc = "One order over both sources.")] order_by: Option<SubjectOrder>,
     ) -> Option<Result<SubjectConnection>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         Some(subjects::merged(ctx, Paging { first, after, last, before }, filter, order_by).await)
     }
 
@@ -110,6 +116,9 @@ impl Fields {
         ctx: &Context<'_>,
         #[graphql(desc = "The `id` of a project.")] id: ID,
     ) -> Option<Result<Project>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         let of = |node| {
             if let NodeId::Project(id) = node { Some(id) } else { None }
         };
@@ -133,6 +142,9 @@ impl Fields {
         #[graphql(desc = "Only these projects.")] filter: Option<ProjectFilter>,
         #[graphql(desc = "Another order.")] order_by: Option<ProjectOrder>,
     ) -> Option<Result<Connection<Project>>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         let list = match filter.unwrap_or_default().list(order_by) {
             Ok(list) => list,
             Err(error) => return Some(Err(error)),
@@ -146,6 +158,9 @@ impl Fields {
         ctx: &Context<'_>,
         #[graphql(desc = "The `id` of a procedure.")] id: ID,
     ) -> Option<Result<Procedure>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         let of = |node| {
             if let NodeId::Procedure(id) = node { Some(id) } else { None }
         };
@@ -169,6 +184,9 @@ impl Fields {
         #[graphql(desc = "Only these procedures.")] filter: Option<ProcedureFilter>,
         #[graphql(desc = "Another order.")] order_by: Option<ProcedureOrder>,
     ) -> Option<Result<Connection<Procedure>>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         let list = match filter.unwrap_or_default().list(order_by) {
             Ok(list) => list,
             Err(error) => return Some(Err(error)),
@@ -189,6 +207,9 @@ impl Fields {
         #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only these logs.")] filter: Option<SubjectLogFilter>,
     ) -> Option<Result<Connection<SubjectLog>>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         let list = match filter.unwrap_or_default().list() {
             Ok(list) => list,
             Err(error) => return Some(Err(error)),
@@ -199,6 +220,9 @@ impl Fields {
     /// Haut.AI's dictionary of biological sexes, for forms. Where Haut.AI serves none: the sexes that its subjects were seen
     /// to have. Null where Haut.AI is not configured.
     async fn biological_sexes(&self, ctx: &Context<'_>) -> Option<Result<Vec<BiologicalSex>>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         let request = RequestContext::of(ctx);
         let (source, viewer) = request.sources.haut_ai.as_ref().zip(request.viewers.haut_ai.as_ref())?;
         let sexes = request.deadline.bound(Source::HautAi, source.all_biological_sexes(viewer)).await;
@@ -207,6 +231,9 @@ impl Fields {
 
     /// The Haut.AI datasets that this gateway serves. Null where Haut.AI is not configured.
     async fn datasets(&self, ctx: &Context<'_>) -> Option<Result<Vec<Dataset>>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         let request = RequestContext::of(ctx);
         let (source, viewer) = request.sources.haut_ai.as_ref().zip(request.viewers.haut_ai.as_ref())?;
         let datasets = request.deadline.bound(Source::HautAi, source.datasets(viewer)).await;
@@ -225,6 +252,9 @@ impl Fields {
         #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only those whose name contains this, in upper or lower case.")] search: Option<String>,
     ) -> Option<Result<Connection<Strain>>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         searched(ctx, "strains", Paging { first, after, last, before }, search, Strain).await
     }
 
@@ -240,6 +270,9 @@ impl Fields {
         #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only those whose name contains this, in upper or lower case.")] search: Option<String>,
     ) -> Option<Result<Connection<Species>>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         searched(ctx, "species", Paging { first, after, last, before }, search, Species).await
     }
 
@@ -255,6 +288,9 @@ impl Fields {
         #[graphql(desc = "Go back from before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only those whose name contains this, in upper or lower case.")] search: Option<String>,
     ) -> Option<Result<Connection<Supplier>>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         searched(ctx, "suppliers", Paging { first, after, last, before }, search, Supplier).await
     }
 

@@ -18,13 +18,14 @@ use futures::{Stream, StreamExt as _, future::join_all};
 use tokio::time::timeout_at;
 
 use super::{
-    GatewaySchema, RequestContext, Scope, code,
+    GatewaySchema, RequestContext, code,
     error::Error,
     execution::{MARGIN, Outcome, Prepared, retryable, tell_stale, too_late, validation_error},
     specification,
     subscription::{Interest, Kind, Occasion, SubjectChange},
 };
 use crate::{
+    access::Scopes,
     cache::Sources,
     domain::{self, SubjectId},
     events::{Change, Event, FellBehind},
@@ -38,8 +39,7 @@ const AT_ONCE: usize = 100;
 #[derive(Clone)]
 pub struct Caller {
     pub sources: Arc<Sources>,
-    /// What the caller may do beside reading.
-    pub granted: &'static [Scope],
+    pub scopes: Scopes,
     pub time: Duration,
 }
 
@@ -106,7 +106,7 @@ impl Caller {
     /// A request that begins now, and when it has to be answered.
     fn request(&self) -> (RequestContext, Instant) {
         let deadline = Instant::now() + self.time;
-        (RequestContext::new(&self.sources, self.granted, &Arc::default(), deadline), deadline)
+        (RequestContext::new(&self.sources, self.scopes, &Arc::default(), deadline), deadline)
     }
 }
 

@@ -10,7 +10,7 @@ use async_graphql::{ComplexObject, Context, Enum, ID, SimpleObject, Subscription
 use futures::stream::{self, Stream};
 
 use super::{
-    context::{global_id, id_of},
+    context::{global_id, id_of, may_read},
     error::{Error, Result},
     scalars::DateTime,
     subject::{Subject, SubjectSource},
@@ -133,6 +133,7 @@ impl Subscription {
             Vec<SubjectSource>,
         >,
     ) -> Result<impl Stream<Item = SubjectChange>> {
+        may_read(ctx)?;
         let change = match ctx.data_unchecked::<Occasion>() {
             Occasion::Beginning(interest) => {
                 // Validation lets one root field through.

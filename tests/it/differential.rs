@@ -15,6 +15,7 @@ use proptest::{
 };
 use serde_json::{Value, json};
 use subject_gateway::{
+    access::Scopes,
     cache::Sources,
     sandbox::{Fault, FaultKind},
     schema::{
@@ -38,7 +39,7 @@ struct Told {
 
 async fn told(schema: &GatewaySchema, sources: &Arc<Sources>, document: &str, is_stock: bool) -> Option<Told> {
     let deadline = Instant::now() + Duration::from_secs(60);
-    let context = RequestContext::new(sources, &[], &Arc::default(), deadline);
+    let context = RequestContext::new(sources, Scopes::all(), &Arc::default(), deadline);
     let request = Request::new(document);
     let request = if is_stock { request.data(StockLists) } else { request };
     let prepared = prepare(schema, request, true).ok()?;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{util::TestApp, writes::animal_id};
 
+mod access;
 mod delivery;
 mod limits;
 mod purge;

@@ -82,7 +82,7 @@ async fn fetch(app: &App, uri: &str) -> Answer {
     send(app.front(), request(Method::GET, uri).body(Body::empty()).unwrap()).await
 }
 
-fn graphql_uri(parameters: &[(&str, &str)]) -> String {
+pub(crate) fn graphql_uri(parameters: &[(&str, &str)]) -> String {
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
     format!("/graphql?{query}")
 }

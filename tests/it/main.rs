@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module a feature.
 #![expect(clippy::unwrap_used, reason = "Clippy knows test functions, but not their helpers")]
 
+mod access;
 mod answers;
 mod brainstem;
 mod config;

@@ -114,7 +114,12 @@ struct Serving {
 
 impl Serving {
     fn start() -> Self {
-        let variables = [("GATEWAY_LISTEN", "127.0.0.1:0"), ("GATEWAY_LOG_FORMAT", "json"), SOURCE[0], SOURCE[1]];
+        Self::start_with(&[])
+    }
+
+    fn start_with(more: &[(&str, &str)]) -> Self {
+        let usual = [("GATEWAY_LISTEN", "127.0.0.1:0"), ("GATEWAY_LOG_FORMAT", "json"), SOURCE[0], SOURCE[1]];
+        let variables: Vec<_> = usual.iter().chain(more).copied().collect();
         let mut child = gateway(&["serve"], &variables).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut serving = Self { child, log, address: SocketAddr::from(([0, 0, 0, 0], 0)) };
@@ -228,6 +233,27 @@ fn a_request_is_one_line_in_the_log_without_what_it_asked() {
     assert!(!line.to_string().contains("lovelace"), "{line}");
     let line = serving.logged("answered");
     assert_eq!((&line["route"], line.get("operation")), (&json!("/graphql"), None));
+}
+
+#[test]
+fn a_key_is_shown_once_and_its_entry_is_fit_for_the_file() {
+    let (code, entry, words) =
+        run(&["key", "new", "--name", "web", "--scope", "admin", "--scope", "subjects:read"], &[]);
+    assert_eq!(code, Some(0), "{words}");
+    let key = words.split_whitespace().last().unwrap();
+    assert!(key.starts_with("sgw_") && !entry.contains(key), "{words}");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &entry).unwrap();
+    let variables = [("GATEWAY_AUTH", "api-key"), ("API_KEYS_FILE", file.path().to_str().unwrap())];
+    let serving = Serving::start_with(&variables);
+    let answer = serving.exchange(&format!("GET /metrics HTTP/1.1\r\nx-api-key: {key}"), "");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+
+    let (code, _, words) = run(&["key", "new", "--name", "two words", "--scope", "admin"], &[]);
+    assert!(code == Some(1) && words.contains("letters, digits"), "{words}");
+    std::fs::write(file.path(), "").unwrap();
+    let (code, _, words) = run(&["check"], &[&SOURCE[..], &variables[..]].concat());
+    assert!(code == Some(1) && words.contains("API_KEYS_FILE") && words.contains("key new"), "{words}");
 }
 
 #[test]

@@ -29,9 +29,10 @@ pub static KEYS: &[Key] = &[
     value(
         Section::Gateway,
         "auth",
-        Kind::Choice(&["none"]),
+        Kind::Choice(&["none", "api-key"]),
         "none",
-        "How callers show who they are. This version has only `none`: whoever reaches the gateway may read and write.",
+        "How callers show who they are: `none`, whoever reaches the gateway may read and write; `api-key`, by a key in \
+         `X-API-Key`, of those in `API_KEYS_FILE`.",
     ),
     value(
         Section::Gateway,
@@ -55,12 +56,18 @@ pub static KEYS: &[Key] = &[
         "",
         "`Host` names accepted beside localhost and loopback addresses; others get 421 (against DNS rebinding).",
     ),
-    value(Section::Gateway, "playground", Kind::Switch, "true", "Serves GraphiQL on `/graphiql`; `/` leads there."),
-    value(
+    unset(
+        Section::Gateway,
+        "playground",
+        Kind::Switch,
+        "`true` with `GATEWAY_AUTH=none`, else `false`",
+        "Serves GraphiQL on `/graphiql`; `/` leads there.",
+    ),
+    unset(
         Section::Gateway,
         "introspection",
         Kind::Switch,
-        "true",
+        "`true` with `GATEWAY_AUTH=none`, else `false`",
         "Answers introspection queries and serves `/schema.graphql`.",
     ),
     value(
@@ -114,6 +121,13 @@ pub static KEYS: &[Key] = &[
         Kind::Millis { min: 0, max: 600_000 },
         "10000",
         "How long requests in flight may go on after SIGTERM or Ctrl-C.",
+    ),
+    unset(
+        Section::ApiKeys,
+        "file",
+        Kind::TextFile,
+        "none",
+        "The callers' keys, as `subject-gateway key new` writes them: names, hashes and scopes. It is read anew when it changes.",
     ),
     value(Section::HautAi, "url", Kind::Url, "https://saas.haut.ai", "The server, without the path of its API."),
     unset(

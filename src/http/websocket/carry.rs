@@ -1,7 +1,7 @@
 //! Carries a WebSocket: what comes in, what goes out, and async-graphql in between, side by side in one task.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
 
@@ -17,7 +17,7 @@ use futures::{
     future,
     stream::BoxStream,
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Duration, MissedTickBehavior, interval, sleep, timeout},
@@ -26,7 +26,8 @@ use tracing::info;
 
 use super::protocol::{Close, Name, Protocol, REFUSED, Received, Sent};
 use crate::{
-    http::{Service, connections::Ending},
+    access::Scopes,
+    http::{API_KEY, Service, connections::Ending},
     schema::streaming::{self, Step},
 };
 
@@ -36,6 +37,8 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// A connection and what it holds.
 pub(super) struct Connection {
     pub(super) service: Arc<Service>,
+    /// What the handshake's headers grant, where they show who the caller is.
+    pub(super) scopes: Option<Scopes>,
     pub(super) protocol: GraphQLProtocol,
     pub(super) ending: Ending,
     pub(super) place: OwnedSemaphorePermit,
@@ -68,16 +71,17 @@ impl Connection {
     /// Carries the connection to its end.
     pub(super) async fn carry(self, socket: WebSocket) {
         let began = Instant::now();
-        let Self { service, protocol, mut ending, place } = self;
+        let Self { service, scopes, protocol, mut ending, place } = self;
+        let scopes = Arc::new(scopes.map_or_else(OnceLock::new, OnceLock::from));
         let (mut sink, mut stream) = socket.split();
         // Without room: what async-graphql does not take is not read, and what the client does not take is not produced.
         let (to_graphql, from_client) = mpsc::channel(0);
         let (to_client, from_graphql) = mpsc::channel(0);
         let (answers, answered) = mpsc::channel(0);
-        let operations = Operations(Arc::clone(&service));
+        let operations = Operations { service: Arc::clone(&service), scopes: Arc::clone(&scopes) };
         let graphql = GraphQLWebSocket::new_with_pair(to_client, from_client, operations, protocol);
         let graphql = graphql.on_ping(|_, payload| future::ready(Ok(payload))).serve();
-        let line = Line::new(service);
+        let line = Line::new(service, scopes);
         let close = tokio::select! {
             close = line.inward(&mut stream, to_graphql, answers) => close,
             close = line.outward(&mut sink, from_graphql, answered) => close,
@@ -99,15 +103,17 @@ impl Connection {
 /// What both directions share.
 struct Line {
     service: Arc<Service>,
+    /// There from `connection_init` on.
+    scopes: Arc<OnceLock<Scopes>>,
     protocol: Mutex<Protocol>,
     /// When the client last gave a sign of life.
     heard: Mutex<Instant>,
 }
 
 impl Line {
-    fn new(service: Arc<Service>) -> Self {
+    fn new(service: Arc<Service>, scopes: Arc<OnceLock<Scopes>>) -> Self {
         let protocol = Mutex::new(Protocol::new(service.max_operations));
-        Self { service, protocol, heard: Mutex::new(Instant::now()) }
+        Self { service, scopes, protocol, heard: Mutex::new(Instant::now()) }
     }
 
     /// From the client to async-graphql, until one of them ends or the client breaks the protocol.
@@ -131,7 +137,8 @@ impl Line {
                 Err(close) => return Some(close),
             };
             let passed_on = match received {
-                Received::PassOn => graphql.send(Ok(Message::Text(text))).await,
+                Received::Init(payload) if !self.admits(&payload) => return Some(Close::FORBIDDEN),
+                Received::Init(_) | Received::PassOn => graphql.send(Ok(Message::Text(text))).await,
                 Received::Stop(name) => graphql.send(Ok(stop(name))).await,
                 Received::Start { name, request } => match self.service.request(request) {
                     Ok(request) => graphql.send(Ok(start(name, &request))).await,
@@ -146,6 +153,21 @@ impl Line {
             passed_on.ok()?;
         }
         None
+    }
+
+    /// Whether the caller is let in by what `connection_init` shows, or by what the handshake did.
+    fn admits(&self, payload: &Map<String, Value>) -> bool {
+        let shown = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case(API_KEY.as_str()));
+        let caller = match shown {
+            None if self.scopes.get().is_some() => return true,
+            None => self.service.access.admit(None),
+            Some((_, key)) => self.service.access.admit(key.as_str().map(str::as_bytes)),
+        };
+        // Where both show something, both have to be let in, and the handshake counts.
+        caller.is_ok_and(|caller| {
+            self.scopes.get_or_init(|| caller.scopes);
+            true
+        })
     }
 
     /// From async-graphql to the client, with pings in between, until one of them ends or the client falls silent.
@@ -214,7 +236,10 @@ fn stop(name: Name) -> Message {
 
 /// Runs what async-graphql is asked to start.
 #[derive(Clone)]
-struct Operations(Arc<Service>);
+struct Operations {
+    service: Arc<Service>,
+    scopes: Arc<OnceLock<Scopes>>,
+}
 
 impl Executor for Operations {
     async fn execute(&self, request: Request) -> Response {
@@ -222,7 +247,9 @@ impl Executor for Operations {
     }
 
     fn execute_stream(&self, request: Request, _: Option<Arc<Data>>) -> BoxStream<'static, Response> {
-        let steps = streaming::run(self.0.schema.clone(), self.0.caller(), request, false);
+        // None is granted before `connection_init`, and nothing begins before it.
+        let scopes = self.scopes.get().copied().unwrap_or_default();
+        let steps = streaming::run(self.service.schema.clone(), self.service.caller(scopes), request, false);
         steps.map(answer).boxed()
     }
 }

@@ -25,6 +25,7 @@ impl Close {
     pub(super) const GOING_AWAY: Self = Self::of(1001, "The gateway shuts down");
     pub(super) const TOO_LARGE: Self = Self::of(1009, "The message is longer than this gateway allows");
     pub(super) const FORBIDDEN_ORIGIN: Self = Self::of(4403, "Forbidden: pages of this origin may not connect");
+    pub(super) const FORBIDDEN: Self = Self::of(4403, "Forbidden: connection_init shows no key that is known here");
     pub(super) const NO_PROTOCOL: Self = Self::of(4406, "Subprotocol not acceptable: expected graphql-transport-ws");
     pub(super) const NO_INIT: Self = Self::of(4408, "Connection initialisation timeout");
     pub(super) const SILENT: Self = Self::of(4499, "No answer to a ping");
@@ -55,6 +56,8 @@ impl fmt::Display for Name {
 /// What becomes of a client's message.
 #[derive(Debug, PartialEq)]
 pub(super) enum Received {
+    /// async-graphql handles it, if the caller is let in.
+    Init(Map<String, Value>),
     /// async-graphql handles it.
     PassOn,
     /// An operation is to be started, by this request, under this name.
@@ -81,8 +84,8 @@ pub(super) enum Sent {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ClientMessage {
     ConnectionInit {
-        #[serde(default, rename = "payload")]
-        _payload: Option<Map<String, Value>>,
+        #[serde(default)]
+        payload: Option<Map<String, Value>>,
     },
     Ping {
         #[serde(default, rename = "payload")]
@@ -151,9 +154,9 @@ impl Protocol {
         };
         match message {
             ClientMessage::ConnectionInit { .. } if self.has_init => Err(Close::TOO_MANY_INITS),
-            ClientMessage::ConnectionInit { .. } => {
+            ClientMessage::ConnectionInit { payload } => {
                 self.has_init = true;
-                Ok(Received::PassOn)
+                Ok(Received::Init(payload.unwrap_or_default()))
             }
             ClientMessage::Ping { .. } => Ok(Received::PassOn),
             ClientMessage::Pong { .. } => Ok(Received::Ignore),

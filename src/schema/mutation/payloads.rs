@@ -6,7 +6,11 @@ use async_graphql::{ComplexObject, Context, Enum, ID, SimpleObject};
 
 use crate::{
     domain::{self, SubjectId, write::FieldError},
-    schema::{context::RequestContext, error::Result, subject::Subject},
+    schema::{
+        context::{RequestContext, may_read},
+        error::Result,
+        subject::Subject,
+    },
 };
 
 /// What is wrong with a part of an input.
@@ -79,6 +83,9 @@ impl SubjectPayload {
 impl SubjectPayload {
     /// The subject as it is after the write. Null where `userErrors` says why not.
     async fn subject(&self, ctx: &Context<'_>) -> Option<Result<Subject>> {
+        if let Err(refusal) = may_read(ctx) {
+            return Some(Err(refusal));
+        }
         match &self.affected {
             Affected::Record(subject) => Some(Ok(Subject(Arc::clone(subject)))),
             Affected::ToBeRead(id) => {

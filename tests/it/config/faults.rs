@@ -20,7 +20,7 @@ fn check_file(text: &str, expected: &str) {
 fn a_value_that_is_not_sound_is_told_with_what_was_expected() {
     let table = [
         ("GATEWAY_LISTEN", "8080", "an address and port such as 127.0.0.1:8080 or [::1]:8080, found \"8080\""),
-        ("GATEWAY_AUTH", "jwt", "`none`, found \"jwt\""),
+        ("GATEWAY_AUTH", "jwt", "one of `none`, `api-key`, found \"jwt\""),
         ("GATEWAY_CREDENTIALS", "forward", "`service`, found \"forward\""),
         ("GATEWAY_PLAYGROUND", "yes", "true or false, found \"yes\""),
         (
@@ -61,7 +61,15 @@ fn settings_that_contradict_each_other_are_faults() {
     let token = ("HAUT_AI_TOKEN", "t0ken");
     let user = ("HAUT_AI_USERNAME", "me");
     let company = ("HAUT_AI_COMPANY_ID", COMPANY);
-    let table: [(&[(&str, &str)], &str); 9] = [
+    let table: [(&[(&str, &str)], &str); 11] = [
+        (
+            &[PUBLIC, ("GATEWAY_AUTH", "api-key")],
+            "GATEWAY_AUTH (environment): needs the file of the keys, in API_KEYS_FILE",
+        ),
+        (
+            &[PUBLIC, ("API_KEYS_FILE", file!())],
+            "API_KEYS_FILE (environment): is of no use with GATEWAY_AUTH=none; GATEWAY_AUTH=api-key asks for keys",
+        ),
         (&[token], "HAUT_AI_COMPANY_ID: is missing; required with a token, which does not tell the company"),
         (&[user], "HAUT_AI_PASSWORD: is missing; needed beside HAUT_AI_USERNAME"),
         (&[("HAUT_AI_PASSWORD", "x")], "HAUT_AI_USERNAME: is missing; needed beside HAUT_AI_PASSWORD"),

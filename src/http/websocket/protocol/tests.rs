@@ -1,13 +1,13 @@
 //! The rules, message by message.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Close, Name, Protocol, REFUSED, Received, Sent};
 
 /// A connection that was acknowledged.
 fn open(max_operations: usize) -> Protocol {
     let mut protocol = Protocol::new(max_operations);
-    assert_eq!(protocol.receive(r#"{"type":"connection_init"}"#), Ok(Received::PassOn));
+    assert_eq!(protocol.receive(r#"{"type":"connection_init"}"#), Ok(Received::Init(Map::new())));
     assert_eq!(protocol.send(r#"{"type":"connection_ack"}"#), Sent::AsItIs);
     protocol
 }
@@ -123,7 +123,10 @@ fn what_breaks_the_protocol_ends_the_connection() {
     let mut protocol = Protocol::new(10);
     let early = r#"{"type":"subscribe","id":"1","payload":{"query":"{ a }"}}"#;
     assert_eq!(code(&mut protocol, early), 4401);
-    assert_eq!(protocol.receive(r#"{"type":"connection_init","payload":{"any":1}}"#), Ok(Received::PassOn));
+    assert_eq!(
+        protocol.receive(r#"{"type":"connection_init","payload":{"any":1}}"#),
+        Ok(Received::Init(Map::from_iter([("any".to_owned(), 1.into())])))
+    );
     // Not before it is acknowledged.
     assert_eq!(code(&mut protocol, early), 4401);
     assert_eq!(code(&mut protocol, r#"{"type":"connection_init"}"#), 4429);
