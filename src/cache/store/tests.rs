@@ -15,6 +15,8 @@ use crate::{
     sources::{CredentialId, Fault},
 };
 
+mod suspicion;
+
 const LONG: Duration = Duration::from_secs(3_600);
 
 /// Numbers are records of BrainSTEM that any of its writes touches, but for the largest, which none does.
@@ -228,38 +230,6 @@ fn a_write_leaves_the_other_source_alone() {
     assert_eq!((store.kept_now::<u64>(&1).is_some(), store.kept_now::<u64>(&2).is_some()), (true, true));
     write(&store, Source::BrainStem, true);
     assert_eq!((store.kept_now::<u64>(&1), store.kept_now::<u64>(&2)), (None, None));
-}
-
-#[test]
-fn after_an_unknown_outcome_nothing_it_may_touch_is_kept_for_a_while() {
-    for (wary_for, is_kept) in [(LONG, false), (Duration::ZERO, true)] {
-        let store = store_with(1 << 20, lifetimes(LONG, Duration::ZERO, Duration::ZERO), wary_for);
-        write(&store, Source::BrainStem, false);
-        // A write of which the outcome is known does not end the suspicion.
-        write(&store, Source::BrainStem, true);
-        let (send, receive) = oneshot::channel();
-        let flight = store.one::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
-        // The write may be carried out at any time, also between this read's start and the next one's.
-        let joins = is_kept;
-        let next = store.one::<u64>(&1, async move {
-            if joins { panic!("it began before the write") } else { Ok(Some(weighed(2))) }
-        });
-        send.send(1).unwrap();
-        assert_eq!(block_on(flight.get()).unwrap().as_deref(), Some(&1));
-        assert_eq!(block_on(next.get()).unwrap().as_deref(), Some(if joins { &1 } else { &2 }));
-        assert_eq!(store.kept_now::<u64>(&1).is_some(), is_kept);
-        store.keep(store.moment(), STEADY, &weighed(1));
-        assert!(store.kept_now::<u64>(&STEADY).is_some());
-    }
-}
-
-#[test]
-fn what_was_kept_before_a_suspicion_is_not_served_under_it() {
-    let store = store(1 << 20, LONG);
-    store.keep(store.moment(), 1, &weighed(1));
-    // As another writer's advance, whose sweep is not there yet.
-    store.advance(&Touched::new(Source::BrainStem, []), false);
-    assert_eq!(store.kept_now::<u64>(&1), None);
 }
 
 /// Fresh for no time that a test would notice, and still served after that, or in reserve only.
