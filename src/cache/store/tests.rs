@@ -1,7 +1,10 @@
 //! The store: batches, failures, dropped flights, bounds.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     task::{Context, Waker},
 };
 
@@ -346,4 +349,34 @@ async fn who_wants_fresh_data_joins_nobody_who_takes_what_is_kept() {
     let _flying = store.one::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
     let read = store.answer::<u64, _>(&fresh, &1, |_| async { Ok(Some(weighed(2))) });
     assert_eq!(read.get().await.unwrap().as_deref(), Some(&2));
+}
+
+#[test]
+fn a_refresh_that_lets_go_of_a_flight_last_does_not_wait_for_itself() {
+    const ROUNDS: usize = 8_000;
+    let store = store(1 << 20, LONG);
+    let (refreshing, ended) = (Arc::clone(&store), Arc::new(AtomicUsize::new(0)));
+    let (so_far, (begin, rounds), (over, is_over)) = (Arc::clone(&ended), mpsc::channel(), mpsc::channel());
+    std::thread::spawn(move || {
+        while rounds.recv().is_ok() {
+            // Takes hold of the flight, and lets go of it, again and again under one lock.
+            refreshing.refresh::<u64>(&viewer(), vec![1; 100], |_, _| Vec::new());
+            ended.fetch_add(1, Ordering::SeqCst);
+        }
+        over.send(()).unwrap();
+    });
+    std::thread::spawn(move || {
+        for round in 0..ROUNDS {
+            let abandoned = store.one::<u64>(&1, std::future::pending());
+            begin.send(()).unwrap();
+            while store.flights.try_lock().is_ok() && so_far.load(Ordering::SeqCst) == round {
+                std::hint::spin_loop();
+            }
+            // At some time in the midst of that nobody else waits for it any more.
+            (0..20 * (round % 100)).for_each(|_| std::hint::spin_loop());
+            drop(abandoned);
+        }
+    });
+    // Where it waits for itself, it does so for ever.
+    is_over.recv_timeout(Duration::from_secs(60)).expect("a refresh waits for the lock that it holds");
 }
