@@ -316,6 +316,24 @@ mod tests {
     }
 
     #[test]
+    fn one_that_began_under_suspicion_is_neither_kept_nor_joined_when_it_comes_later() {
+        let (answers, generations) = answers(1 << 20);
+        let touched = Touched::new(Source::BrainStem, []);
+        generations.advance(&touched, false);
+        generations.settle(&touched);
+        let (send, receive) = oneshot::channel();
+        let early = ask(&answers, made(false), async { receive.await.unwrap() });
+        let late = async {
+            generations.end_suspicion();
+            let late = ask(&answers, made(false), async { "new" }).now_or_never();
+            send.send("old").unwrap();
+            late
+        };
+        assert_eq!(block_on(join(early, late)), ("old", Some("new")));
+        assert_eq!(answers.at_hand(&1).unwrap().value, "new");
+    }
+
+    #[test]
     fn who_has_more_time_than_the_first_one_goes_on_alone() {
         let (answers, _) = answers(1 << 20);
         let (send, receive) = oneshot::channel();

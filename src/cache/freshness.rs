@@ -8,7 +8,7 @@ use std::{
 use crate::config::Lifetime;
 
 /// An instant, in nanoseconds since this process first asked: small enough to be lowered without a lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Time(pub(super) u64);
 
 static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);

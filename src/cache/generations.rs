@@ -2,12 +2,12 @@
 //!
 //! Every source has a generation, which goes up when a write was answered. A read notes the [`Moment`] at which it began;
 //! what it brings is kept, and others join it, only while no write has been answered since. What was kept before is swept
-//! out by the writer itself. Where nobody knows whether or when a write is carried out, what it may touch is not kept at
-//! all for a while.
+//! out by the writer itself. Where nobody knows whether or when a write is carried out, what it may touch is not kept for a
+//! while, and nothing that was asked for in that while ever is, whenever it comes.
 
 use std::{
     sync::{PoisonError, RwLock, RwLockReadGuard},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{Key, Touched, freshness::Time, viewer::Part};
@@ -17,7 +17,7 @@ use crate::domain::Source;
 #[derive(Debug)]
 pub struct Generations {
     sources: RwLock<BySource>,
-    /// How long after a write of unknown outcome what it may have touched is not kept.
+    /// How long after a write of unknown outcome nothing that it may have touched is asked for to be kept.
     wary_for: Duration,
 }
 
@@ -30,10 +30,23 @@ struct BySource {
 #[derive(Debug, Default)]
 struct Written {
     since: Since,
-    /// What writes of unknown outcome may still change, and until when that is to be expected.
-    suspected: Option<(Touched, Instant)>,
+    suspicion: Option<Suspicion>,
     /// How often what a write or purge touched has been swept out, to the end.
     swept: Since,
+}
+
+/// What writes of unknown outcome may still change. Stays when it is over: what was asked for under it may come later.
+#[derive(Debug)]
+struct Suspicion {
+    touched: Touched,
+    until: Time,
+}
+
+impl Suspicion {
+    /// Whether it may change this answer after it was asked for at that time.
+    fn is_about(&self, key: &impl Key, asked: Time) -> bool {
+        asked < self.until && key.is_touched(&self.touched)
+    }
 }
 
 /// When a read began, as far as writes go.
@@ -56,6 +69,7 @@ struct Mark {
 pub(super) struct Beginning {
     haut_ai: Since,
     brainstem: Since,
+    at: Time,
 }
 
 /// How often a source has been written and purged.
@@ -104,21 +118,37 @@ impl Generations {
     }
 }
 
+#[cfg(test)]
+impl Generations {
+    /// Lets the time be over that writes of unknown outcome are given.
+    pub(super) fn end_suspicion(&self) {
+        let mut sources = self.sources.write().unwrap();
+        // Later than what was asked for by now, and not later than what comes.
+        let until = Time::now() + Duration::from_nanos(1);
+        while Time::now() < until {
+            std::hint::spin_loop();
+        }
+        let BySource { haut_ai, brainstem } = &mut *sources;
+        for suspicion in [haut_ai, brainstem].into_iter().filter_map(|written| written.suspicion.as_mut()) {
+            suspicion.until = until;
+        }
+    }
+}
+
 impl Written {
     fn mark(&self) -> Mark {
         Mark { since: self.since, swept: self.swept }
     }
 
-    /// One suspicion a source: an older one that still holds is extended with the new one.
+    /// One suspicion a source: an older one that still holds is extended with the new one. One that is over can go, since
+    /// what was asked for under it is from before this write.
     fn suspect(&mut self, touched: &Touched, wary_for: Duration) {
-        let now = Instant::now();
-        let mut all = touched.clone();
-        if let Some((older, until)) = self.suspected.take()
-            && now < until
-        {
-            all.subjects = all.subjects.and(older.subjects);
+        let now = Time::now();
+        let mut touched = touched.clone();
+        if let Some(older) = self.suspicion.take().filter(|older| now < older.until) {
+            touched.subjects = touched.subjects.and(older.touched.subjects);
         }
-        self.suspected = Some((all, now + wary_for));
+        self.suspicion = Some(Suspicion { touched, until: now + wary_for });
     }
 }
 
@@ -131,39 +161,49 @@ impl Now<'_> {
     }
 
     pub(super) fn beginning(&self) -> Beginning {
-        Beginning { haut_ai: self.0.haut_ai.swept, brainstem: self.0.brainstem.swept }
+        Beginning { haut_ai: self.0.haut_ai.swept, brainstem: self.0.brainstem.swept, at: Time::now() }
     }
 
     /// Whether a whole answer that has such a part, and began then, shows nothing older than what a write or purge left.
     pub(super) fn holds(&self, part: Part, began: Beginning) -> bool {
-        let (written, began) = match part.source {
-            Source::HautAi => (&self.0.haut_ai, began.haut_ai),
-            Source::BrainStem => (&self.0.brainstem, began.brainstem),
+        let written = self.written(part.source);
+        let swept = match part.source {
+            Source::HautAi => began.haut_ai,
+            Source::BrainStem => began.brainstem,
         };
         if part.is_steady {
-            return written.swept.purges == began.purges;
+            return written.swept.purges == swept.purges;
         }
-        let is_suspected = written.suspected.as_ref().is_some_and(|(_, until)| Instant::now() < *until);
-        written.swept.writes == began.writes && !is_suspected
+        let is_suspect = written.suspicion.as_ref().is_some_and(|suspicion| began.at < suspicion.until);
+        written.swept.writes == swept.writes && !is_suspect
     }
 
-    /// Whether no write or purge that can change this answer was answered since then.
+    /// Whether no write or purge that can change this answer was answered since then, and no write of unknown outcome can
+    /// have changed it since.
     pub(super) fn is_current(&self, key: &impl Key, began: Moment) -> bool {
-        let (now, began) = match key.source() {
-            Source::HautAi => (self.0.haut_ai.mark(), began.haut_ai),
-            Source::BrainStem => (self.0.brainstem.mark(), began.brainstem),
+        let written = self.written(key.source());
+        let then = match key.source() {
+            Source::HautAi => began.haut_ai,
+            Source::BrainStem => began.brainstem,
         };
-        let purges = |mark: Mark| (mark.since.purges, mark.swept.purges);
-        if key.is_steady() { purges(now) == purges(began) } else { now == began }
+        let now = written.mark();
+        if key.is_steady() {
+            let purges = |mark: Mark| (mark.since.purges, mark.swept.purges);
+            return purges(now) == purges(then);
+        }
+        now == then && !written.suspicion.as_ref().is_some_and(|suspicion| suspicion.is_about(key, began.at))
     }
 
     /// Whether a write of unknown outcome may change this answer at any time.
     pub(super) fn is_suspect(&self, key: &impl Key) -> bool {
-        let written = match key.source() {
+        let suspicion = self.written(key.source()).suspicion.as_ref();
+        suspicion.is_some_and(|suspicion| suspicion.is_about(key, Time::now()))
+    }
+
+    fn written(&self, source: Source) -> &Written {
+        match source {
             Source::HautAi => &self.0.haut_ai,
             Source::BrainStem => &self.0.brainstem,
-        };
-        let suspected = written.suspected.as_ref();
-        suspected.is_some_and(|(touched, until)| Instant::now() < *until && key.is_touched(touched))
+        }
     }
 }

@@ -391,3 +391,6 @@ fn sex_key(credential: CredentialId, id: Id<BiologicalSex>) -> RecordKey {
 fn steady(credential: CredentialId, name: &str) -> PageKey {
     PageKey { credential, list: ListKind::Steady(Source::HautAi), stretch: name.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

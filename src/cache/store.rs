@@ -194,7 +194,7 @@ impl<K: Key> Store<K> {
         // Held while it goes in: a write that is answered meanwhile waits, and then sweeps it out.
         let now = self.generations.now();
         let is_newest = || self.kept.get(&key).is_none_or(|other| other.freshness.read <= kept.freshness.read);
-        if now.is_current(&key, began) && !now.is_suspect(&key) && is_newest() {
+        if now.is_current(&key, began) && is_newest() {
             if is_kept {
                 self.kept.insert(key, kept);
             } else {

@@ -90,7 +90,8 @@ const USUAL_SIZE: usize = 512;
 async fn written<T: Record>(ctx: &ContextSelectionSet<'_>, plan: &Plan<'_, T>, objects: &[&T]) -> ServerResult<Value> {
     let loaders = &ctx.data_unchecked::<RequestContext>().loaders;
     let (mut level, stock) = join(plan.load(loaders, objects), stock(ctx, plan, objects)).await;
-    // A field that can't be null and failed leaves no list. Its error is the list's, as async-graphql has it.
+    // A field that can't be null and failed leaves no list. Its error is the list's, as async-graphql has it; of several
+    // the first by order, where async-graphql has the first in time: which one is told is left open by the specification.
     let mut resolved = Vec::with_capacity(stock.len());
     for (at, fields) in stock.into_iter().enumerate() {
         let fields: ServerResult<Vec<_>> = fields.into_iter().collect();

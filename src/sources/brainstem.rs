@@ -9,6 +9,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 use anyhow::Context as _;
@@ -153,21 +154,22 @@ impl BrainStem {
         at: u64,
         count: u64,
     ) -> Result<Listed<T>, SourceError> {
-        let query = &ListQuery { include: self.learnt.accepted(T::NAME, &query.include), ..query.clone() };
+        let query =
+            &ListQuery { include: self.learnt.accepted(T::NAME, &query.include, Instant::now()), ..query.clone() };
         let failed = match self.asked_page(query, at, count).await {
             Err(error) if !query.include.is_empty() => error,
             answered => return answered,
         };
         if failed.fault == Fault::Timeout {
             // It may be too much at once; for another attempt the time is over.
-            self.learnt.refuse(T::NAME, &query.include);
+            self.learnt.refuse(T::NAME, &query.include, Instant::now());
         }
         if !may_be_of_the_include(&failed.fault) {
             return Err(failed);
         }
         let bare = ListQuery { include: Vec::new(), ..query.clone() };
         let listed = self.asked_page(&bare, at, count).await?;
-        self.learnt.refuse(T::NAME, &query.include);
+        self.learnt.refuse(T::NAME, &query.include, Instant::now());
         Ok(listed)
     }
 

@@ -7,7 +7,7 @@ use std::{error::Error as _, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
-    Client, Method, StatusCode,
+    Certificate, Client, Method, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
     redirect::Policy,
 };
@@ -72,8 +72,8 @@ impl UpstreamClient {
         Ok(Self {
             source,
             // No more than can be in flight.
-            pooled: build(url, bounds.concurrency, &resolver)?,
-            fresh: build(url, 0, &resolver)?,
+            pooled: build(url, bounds.concurrency, &resolver, None)?,
+            fresh: build(url, 0, &resolver, None)?,
             resolver,
             permits: Semaphore::new(bounds.concurrency),
             timeout: bounds.timeout,
@@ -137,7 +137,8 @@ impl UpstreamClient {
     }
 }
 
-fn build(url: &Url, idle_connections: usize, resolver: &Resolver) -> anyhow::Result<Client> {
+/// `root`: a certificate to trust beside the system's.
+fn build(url: &Url, idle_connections: usize, resolver: &Resolver, root: Option<Certificate>) -> anyhow::Result<Client> {
     let builder = Client::builder()
         .user_agent(concat!("subject-gateway/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
@@ -156,7 +157,7 @@ fn build(url: &Url, idle_connections: usize, resolver: &Resolver) -> anyhow::Res
     let builder = if url.scheme() == "https" {
         // Already installed by another client of this process: the same one.
         provider.install_default().ok();
-        builder.tls_backend_rustls().https_only(true)
+        builder.tls_backend_rustls().tls_certs_merge(root).https_only(true)
     } else {
         // Without TLS no root certificates have to be there.
         let roots = rustls::RootCertStore::empty();
@@ -210,7 +211,24 @@ fn retry_after(value: &HeaderValue) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        collections::BTreeMap,
+        convert::Infallible,
+        sync::{Arc, Mutex},
+    };
+
+    use futures::future::join_all;
+    use hyper::{server::conn::http2, service::service_fn};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use rustls::pki_types::PrivatePkcs8KeyDer;
+    use tokio::{net::TcpListener, sync::Barrier};
+    use tokio_rustls::TlsAcceptor;
+
     use super::*;
+
+    /// For 127.0.0.1, and nobody trusts it but who is told to.
+    const CERTIFICATE: &[u8] = include_bytes!("../../tests/fixtures/tls/certificate.der");
+    const KEY: &[u8] = include_bytes!("../../tests/fixtures/tls/key.der");
 
     #[tokio::test]
     async fn a_write_that_finds_no_free_place_is_for_certain_not_sent() {
@@ -228,23 +246,58 @@ mod tests {
         assert!(matches!(error.fault, Fault::Unreachable(_)) && !attempt.may_be_executed());
     }
 
+    /// How many requests came on each connection, by the client's port.
+    type Seen = Mutex<BTreeMap<u16, usize>>;
+
+    /// Speaks HTTP/2 and nothing else, and answers when so many requests have come as the barrier is for.
+    async fn speaking_http_2(listener: TcpListener, seen: Arc<Seen>, together: Arc<Barrier>) {
+        let key = PrivatePkcs8KeyDer::from(KEY).into();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let mut tls = tls.with_no_client_auth().with_single_cert(vec![CERTIFICATE.into()], key).unwrap();
+        tls.alpn_protocols = vec![b"h2".to_vec()];
+        let tls = TlsAcceptor::from(Arc::new(tls));
+        loop {
+            let (stream, client) = listener.accept().await.unwrap();
+            let (seen, together, tls) = (Arc::clone(&seen), Arc::clone(&together), tls.clone());
+            let service = service_fn(move |_| {
+                *seen.lock().unwrap().entry(client.port()).or_default() += 1;
+                let together = Arc::clone(&together);
+                async move {
+                    together.wait().await;
+                    Ok::<_, Infallible>(hyper::Response::new("{}".to_owned()))
+                }
+            });
+            tokio::spawn(async move {
+                if let Ok(stream) = tls.accept(stream).await {
+                    let connection = http2::Builder::new(TokioExecutor::new());
+                    connection.serve_connection(TokioIo::new(stream), service).await.ok();
+                }
+            });
+        }
+    }
+
     #[tokio::test]
-    async fn http_2_is_offered_to_servers_that_speak_tls() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    async fn reads_share_a_connection_where_the_server_speaks_http_2() {
+        const READS: usize = 20;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("https://{}", listener.local_addr().unwrap())).unwrap();
-        let bounds = Bounds { timeout: Duration::from_secs(10), max_bytes: 1, concurrency: 1 };
-        let client = UpstreamClient::new(Source::BrainStem, &url, &bounds).unwrap();
-        let hello = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut hello = vec![0; 4_096];
-            let length = tokio::io::AsyncReadExt::read(&mut stream, &mut hello).await.unwrap();
-            hello.truncate(length);
-            hello
-        };
+        let bounds = Bounds { timeout: Duration::from_secs(60), max_bytes: 2, concurrency: READS };
+        let mut client = UpstreamClient::new(Source::BrainStem, &url, &bounds).unwrap();
+        let root = Certificate::from_der(CERTIFICATE).unwrap();
+        client.pooled = build(&url, READS, &client.resolver, Some(root)).unwrap();
+        let seen = Arc::<Seen>::default();
+        let server = speaking_http_2(listener, Arc::clone(&seen), Arc::new(Barrier::new(READS)));
+        let server = tokio::spawn(server);
         let request = Request::get(url, None);
-        let (hello, answer) = tokio::join!(hello, client.send(&request));
-        assert!(answer.is_err());
-        let offers = |protocols: &[u8]| hello.windows(protocols.len()).any(|bytes| bytes == protocols);
-        assert!(offers(b"\x02h2\x08http/1.1"));
+        // No answer comes before all requests are there. The first ones may have begun connections of their own.
+        for _ in 0..2 {
+            seen.lock().unwrap().clear();
+            for answer in join_all((0..READS).map(|_| client.send(&request))).await {
+                assert_eq!(answer.ok().unwrap().body, "{}");
+            }
+        }
+        assert_eq!(seen.lock().unwrap().values().collect::<Vec<_>>(), [&READS]);
+        server.abort();
     }
 }

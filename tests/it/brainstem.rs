@@ -1,5 +1,6 @@
 //! BrainSTEM's client end to end: portals, pages, batches, shapes. Sideloading is in `sideload`, older servers in `legacy`.
 
+mod counts;
 mod legacy;
 mod sideload;
 

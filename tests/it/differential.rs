@@ -1,5 +1,9 @@
 //! Lists as `schema::lists` writes them are the lists that async-graphql's own executor gives: the same bytes, the same
 //! errors, and no more requests, for generated documents over both sources, where relations fail and records are odd.
+//!
+//! One thing could differ and is legal: where several fields of a list fail that can't be null, the list is told the first
+//! of their errors by order, and async-graphql's the first in time. The specification lets what is under way beside such a
+//! field be given up, and so leaves open which error is told. No field of these lists that can't be null can fail.
 
 use std::{
     sync::Arc,

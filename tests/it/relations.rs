@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use subject_gateway::sandbox::{DATASET_IDS, Knobs, SUBJECT_WITH_130_PROCEDURES};
+use subject_gateway::sandbox::{DATASET_IDS, Fault, FaultKind, Knobs, SUBJECT_WITH_130_PROCEDURES};
 
 use crate::util::{TestApp, to_path};
 
@@ -254,4 +254,28 @@ async fn a_level_is_one_request_a_kind_over_aliases_fragments_and_what_is_nested
         assert_eq!(to_path(&log, path).len(), 1, "{path}");
     }
     assert_eq!(log.len(), 5);
+}
+
+#[tokio::test]
+async fn a_hundred_nodes_or_entities_are_batched_as_a_list_of_them_is() {
+    let app = loading().await;
+    let ids = "{ subjects(first: 100, filter: {sources: [BRAINSTEM]}) { nodes { __typename id } } }";
+    let references = app.query(ids).await.data()["subjects"]["nodes"].as_array().unwrap().clone();
+    let ids: Vec<_> = references.iter().map(|reference| &reference["id"]).collect();
+    let fields = "... on Subject { projects { id } procedures { nodes { id } } strain { id } }";
+    let [by_id, by_reference] = [("ID", "nodes(ids: $all)"), ("_Any", "_entities(representations: $all)")]
+        .map(|(input, field)| format!("query($all: [{input}!]!) {{ all: {field} {{ {fields} }} }}"));
+    for (query, all) in [(by_id, json!(ids)), (by_reference, json!(references))] {
+        let app = loading().await;
+        // One half of the subjects comes later than the other.
+        let late = Fault::new(FaultKind::Delay(std::time::Duration::from_millis(50))).on_path("/subject/").times(1);
+        app.brainstem().set_knobs(|knobs: &mut Knobs| knobs.faults = vec![late]);
+        let answer = app.query_with(&query, json!({ "all": all })).await;
+        let nodes = answer.data()["all"].as_array().unwrap();
+        let log = app.brainstem().take_log();
+        let [projects, procedures] = ["/projects", "/procedures/nodes"].map(|list| distinct(nodes, list).div_ceil(50));
+        for (path, expected) in [("subject/", 2), ("project/", projects), ("procedure/", procedures), ("strain/", 1)] {
+            assert_eq!(to_path(&log, path).len(), expected, "{path} of {query}");
+        }
+    }
 }

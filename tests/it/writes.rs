@@ -21,6 +21,7 @@ mod people;
 mod refusals;
 mod rules;
 mod scope;
+mod sideloaded;
 
 /// A BrainSTEM subject without peculiarities.
 pub(crate) const ANIMAL: &str = "0cdaf69d-63cf-429f-b549-fc0cc163d046";

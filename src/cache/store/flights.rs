@@ -31,9 +31,7 @@ pub(super) fn flying<K: Key>(
     provenance: &Provenance,
 ) -> Option<Flight<K>> {
     let airborne = flights.get(key)?;
-    let may_be_joined = now.is_current(key, airborne.began)
-        && !now.is_suspect(key)
-        && provenance.takes_flights_of(&airborne.provenance);
+    let may_be_joined = now.is_current(key, airborne.began) && provenance.takes_flights_of(&airborne.provenance);
     if may_be_joined { airborne.flight.upgrade() } else { None }
 }
 

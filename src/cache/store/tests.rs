@@ -1,7 +1,10 @@
 //! The store: batches, failures, dropped flights, bounds.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     task::{Context, Waker},
 };
 
@@ -14,6 +17,8 @@ use crate::{
     domain::Source,
     sources::{CredentialId, Fault},
 };
+
+mod suspicion;
 
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -230,38 +235,6 @@ fn a_write_leaves_the_other_source_alone() {
     assert_eq!((store.kept_now::<u64>(&1), store.kept_now::<u64>(&2)), (None, None));
 }
 
-#[test]
-fn after_an_unknown_outcome_nothing_it_may_touch_is_kept_for_a_while() {
-    for (wary_for, is_kept) in [(LONG, false), (Duration::ZERO, true)] {
-        let store = store_with(1 << 20, lifetimes(LONG, Duration::ZERO, Duration::ZERO), wary_for);
-        write(&store, Source::BrainStem, false);
-        // A write of which the outcome is known does not end the suspicion.
-        write(&store, Source::BrainStem, true);
-        let (send, receive) = oneshot::channel();
-        let flight = store.one::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
-        // The write may be carried out at any time, also between this read's start and the next one's.
-        let joins = is_kept;
-        let next = store.one::<u64>(&1, async move {
-            if joins { panic!("it began before the write") } else { Ok(Some(weighed(2))) }
-        });
-        send.send(1).unwrap();
-        assert_eq!(block_on(flight.get()).unwrap().as_deref(), Some(&1));
-        assert_eq!(block_on(next.get()).unwrap().as_deref(), Some(if joins { &1 } else { &2 }));
-        assert_eq!(store.kept_now::<u64>(&1).is_some(), is_kept);
-        store.keep(store.moment(), STEADY, &weighed(1));
-        assert!(store.kept_now::<u64>(&STEADY).is_some());
-    }
-}
-
-#[test]
-fn what_was_kept_before_a_suspicion_is_not_served_under_it() {
-    let store = store(1 << 20, LONG);
-    store.keep(store.moment(), 1, &weighed(1));
-    // As another writer's advance, whose sweep is not there yet.
-    store.advance(&Touched::new(Source::BrainStem, []), false);
-    assert_eq!(store.kept_now::<u64>(&1), None);
-}
-
 /// Fresh for no time that a test would notice, and still served after that, or in reserve only.
 fn aged(stale: Duration, stale_if_error: Duration) -> Arc<Store<u64>> {
     let store = store_with(1 << 20, lifetimes(LONG, stale, stale_if_error), LONG);
@@ -376,4 +349,34 @@ async fn who_wants_fresh_data_joins_nobody_who_takes_what_is_kept() {
     let _flying = store.one::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
     let read = store.answer::<u64, _>(&fresh, &1, |_| async { Ok(Some(weighed(2))) });
     assert_eq!(read.get().await.unwrap().as_deref(), Some(&2));
+}
+
+#[test]
+fn a_refresh_that_lets_go_of_a_flight_last_does_not_wait_for_itself() {
+    const ROUNDS: usize = 8_000;
+    let store = store(1 << 20, LONG);
+    let (refreshing, ended) = (Arc::clone(&store), Arc::new(AtomicUsize::new(0)));
+    let (so_far, (begin, rounds), (over, is_over)) = (Arc::clone(&ended), mpsc::channel(), mpsc::channel());
+    std::thread::spawn(move || {
+        while rounds.recv().is_ok() {
+            // Takes hold of the flight, and lets go of it, again and again under one lock.
+            refreshing.refresh::<u64>(&viewer(), vec![1; 100], |_, _| Vec::new());
+            ended.fetch_add(1, Ordering::SeqCst);
+        }
+        over.send(()).unwrap();
+    });
+    std::thread::spawn(move || {
+        for round in 0..ROUNDS {
+            let abandoned = store.one::<u64>(&1, std::future::pending());
+            begin.send(()).unwrap();
+            while store.flights.try_lock().is_ok() && so_far.load(Ordering::SeqCst) == round {
+                std::hint::spin_loop();
+            }
+            // At some time in the midst of that nobody else waits for it any more.
+            (0..20 * (round % 100)).for_each(|_| std::hint::spin_loop());
+            drop(abandoned);
+        }
+    });
+    // Where it waits for itself, it does so for ever.
+    is_over.recv_timeout(Duration::from_secs(60)).expect("a refresh waits for the lock that it holds");
 }

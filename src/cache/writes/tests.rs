@@ -24,6 +24,7 @@ const LONG: Duration = Duration::from_secs(3_600);
 
 struct Caches {
     stores: Stores,
+    generations: Arc<Generations>,
 }
 
 fn animal(number: u128) -> SubjectId {
@@ -47,7 +48,7 @@ impl Caches {
         let counts = || CacheMetrics::default().level("records");
         let records = Store::new(1 << 20, lifetimes.clone(), &generations, counts());
         let pages = Store::new(1 << 20, lifetimes, &generations, counts());
-        let caches = Self { stores: Stores { records, pages, events: Arc::default() } };
+        let caches = Self { stores: Stores { records, pages, events: Arc::default() }, generations };
         let began = caches.stores.records.moment();
         for credential in [credential("a"), credential("b")] {
             for subject in [animal(1), animal(2), person(1), person(2)] {
@@ -202,6 +203,33 @@ fn an_error_after_sending_leaves_the_outcome_unknown() {
     let error = SourceError { of: Source::BrainStem, fault: Fault::Timeout };
     assert_eq!(write(&caches, animal(1), |_| Err(error.clone())), Err(WriteError::Unknown(error)));
     assert!(is_wary(&caches));
+}
+
+#[test]
+fn what_was_asked_for_while_a_write_could_still_come_is_never_kept() {
+    let caches = Caches::full();
+    let error = SourceError { of: Source::BrainStem, fault: Fault::Timeout };
+    write(&caches, animal(1), |_| Err(error)).unwrap_err();
+    let left = caches.left();
+    let keep_all = |began| {
+        for credential in [credential("a"), credential("b")] {
+            for node in [animal(1), animal(2)].map(NodeId::Subject).into_iter().chain(around()) {
+                caches.stores.records.keep(began, (credential, node), &Weighed::new((), 1));
+            }
+            for (list, name) in lists() {
+                let key = PageKey { credential, list, stretch: name.to_owned() };
+                caches.stores.pages.keep(began, key, &Weighed::new((), 1));
+            }
+        }
+    };
+    let began = caches.stores.records.moment();
+    caches.generations.end_suspicion();
+    keep_all(began);
+    assert_eq!(caches.left(), left);
+    keep_all(caches.stores.records.moment());
+    let (records, pages) = caches.left();
+    assert!(records.contains(&NodeId::Subject(animal(1))) && around().iter().all(|node| records.contains(node)));
+    assert_eq!(pages.len(), lists().len());
 }
 
 #[tokio::test]

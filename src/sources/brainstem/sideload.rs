@@ -29,11 +29,11 @@ struct Mean {
 
 impl Learnt {
     /// Those of the paths that the server was not seen to refuse. What lies behind a refused one is refused with it.
-    pub(super) fn accepted(&self, model: &'static str, include: &[String]) -> Vec<String> {
+    pub(super) fn accepted(&self, model: &'static str, include: &[String], now: Instant) -> Vec<String> {
         let refused = lock(&self.refused);
         let is_refused = |path: &String| {
             let at = refused.get(&(model, path.clone()));
-            at.is_some_and(|at| at.elapsed() < REFUSED_FOR)
+            at.is_some_and(|at| now.saturating_duration_since(*at) < REFUSED_FOR)
         };
         let roots: Vec<_> =
             include.iter().filter(|path| is_refused(path)).map(|path| path.trim_end_matches('*')).collect();
@@ -42,13 +42,12 @@ impl Learnt {
     }
 
     /// The server answered only without these. Which of them it was is not told.
-    pub(super) fn refuse(&self, model: &'static str, include: &[String]) {
+    pub(super) fn refuse(&self, model: &'static str, include: &[String], now: Instant) {
         tracing::warn!(
             source = "BRAINSTEM",
             model,
             "the server did not bring related records along; they are asked for by themselves for a while"
         );
-        let now = Instant::now();
         lock(&self.refused).extend(include.iter().map(|path| ((model, path.clone()), now)));
     }
 
@@ -88,4 +87,28 @@ pub(super) fn may_be_of_the_include(fault: &Fault) -> bool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing can panic while it is held.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_remembered_for_ten_minutes() {
+        let paths = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>();
+        let all = paths(&["projects.*", "procedures.*", "procedures.brain_region.*", "proceduresets.*"]);
+        let (learnt, at) = (Learnt::default(), Instant::now());
+        let accepted = |model, after| learnt.accepted(model, &all, at + after);
+        assert_eq!(accepted("subject", Duration::ZERO), all);
+        learnt.refuse("subject", &paths(&["procedures.*"]), at);
+        let just_before = Duration::from_secs(600) - Duration::from_nanos(1);
+        for after in [Duration::ZERO, just_before] {
+            assert_eq!(accepted("subject", after), paths(&["projects.*", "proceduresets.*"]), "{after:?}");
+            assert_eq!(accepted("project", after), all, "of another model");
+        }
+        assert_eq!(accepted("subject", Duration::from_secs(600)), all);
+        // Refused once more, it counts from then on.
+        learnt.refuse("subject", &paths(&["procedures.*"]), at + just_before);
+        assert_eq!(accepted("subject", 2 * just_before), paths(&["projects.*", "proceduresets.*"]));
+    }
 }
