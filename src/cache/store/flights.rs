@@ -11,7 +11,10 @@ use futures::{
 };
 
 use super::{Answer, AnyRecord, Fetch, Fetches, Flight, Kept, Landed, OVERHEAD, Store};
-use crate::cache::{Key, Moment, Provenance, Viewer, freshness::Freshness, generations::Now};
+use crate::{
+    cache::{Key, Moment, Provenance, Viewer, freshness::Freshness, generations::Now},
+    sources::{Fault, SourceError},
+};
 
 /// A flight, as those who may join it find it.
 pub(super) struct Airborne<K> {
@@ -122,7 +125,7 @@ impl<K: Key> Store<K> {
             let mut fetched = fetch.await;
             if let Some(error) = fetched.values().find_map(|answer| answer.as_ref().err()) {
                 landing.store.counts.failed.inc();
-                tracing::warn!(source = error.of.code(), fault = %error.fault, "a read failed");
+                tell(error);
             }
             let lifetimes = &landing.store.lifetimes;
             let made_of = within.provenance.freshness();
@@ -152,6 +155,15 @@ impl<K: Key> Store<K> {
     pub(super) fn flights(&self) -> MutexGuard<'_, HashMap<K, Airborne<K>>> {
         // A panic while it was held left at worst a flight that is not joined.
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why the source is not asked was told when that began.
+fn tell(error: &SourceError) {
+    if matches!(error.fault, Fault::Paused { .. }) {
+        tracing::debug!(source = error.of.code(), fault = %error.fault, "a read failed");
+    } else {
+        tracing::warn!(source = error.of.code(), fault = %error.fault, "a read failed");
     }
 }
 
