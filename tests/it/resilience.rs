@@ -1,6 +1,7 @@
 //! An upstream that fails: what is sent again, when it is no longer asked, and what callers get meanwhile.
 
 mod breaker;
+mod faults;
 mod retries;
 
 use std::time::Duration;
