@@ -43,6 +43,7 @@ impl SourceError {
             Fault::RateLimited { .. }
                 | Fault::Unready { .. }
                 | Fault::Paused { .. }
+                | Fault::TooManyRequests { .. }
                 | Fault::Unreachable(_)
                 | Fault::Refused { status: 401, .. }
         )
@@ -65,6 +66,8 @@ pub enum Fault {
     Unready { status: u16, retry_after: Option<Duration> },
     #[error("it failed too often lately and is not asked for a while")]
     Paused { retry_after: Duration },
+    #[error("the operation needs more than {limit} requests to the sources")]
+    TooManyRequests { limit: u64 },
     #[error("it answered 429: too many requests")]
     RateLimited { retry_after: Option<Duration> },
     #[error("{why} (status {status})")]
@@ -88,7 +91,7 @@ impl Fault {
             | Self::RateLimited { .. }
             | Self::Invalid(_) => true,
             Self::Status(status) => *status >= 500,
-            Self::Refused { .. } | Self::Conflict => false,
+            Self::Refused { .. } | Self::Conflict | Self::TooManyRequests { .. } => false,
         }
     }
 }

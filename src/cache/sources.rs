@@ -38,6 +38,8 @@ pub struct Sources {
     pub max_scan: u64,
     /// Records of one source that a list may read to be sorted.
     pub max_gather: u64,
+    /// Requests that one operation may make of the sources.
+    pub max_requests: u64,
     /// Bytes of whole answers that are kept.
     max_answers: u64,
     pub(super) stores: Stores,
@@ -95,6 +97,7 @@ impl Sources {
             sideload,
             max_scan,
             max_gather,
+            max_requests: config.limits.upstream.requests,
             max_answers,
             stores,
             generations,

@@ -204,6 +204,8 @@ fn upstream(reader: &mut Reader) -> Upstream {
     Upstream {
         bytes: reader.value("limits.upstream_bytes", values::size),
         concurrency: reader.value("limits.upstream_concurrency", values::size),
+        rate: reader.value("limits.upstream_rate", values::small),
+        requests: reader.value("limits.upstream_requests", values::count),
         connect: reader.value("limits.upstream_connect_ms", values::millis),
         idle: reader.value("limits.upstream_idle_ms", values::millis),
         retries: Retries {

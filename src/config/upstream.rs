@@ -9,6 +9,10 @@ pub struct Upstream {
     pub bytes: usize,
     /// `LIMITS_UPSTREAM_CONCURRENCY`, default 32: requests in flight.
     pub concurrency: usize,
+    /// `LIMITS_UPSTREAM_RATE`, requests a second; 0, the default: as many as there are.
+    pub rate: u32,
+    /// `LIMITS_UPSTREAM_REQUESTS`, default 1,000: of both sources, that one operation may begin.
+    pub requests: u64,
     /// `LIMITS_UPSTREAM_CONNECT_MS`, default 5,000: making a connection.
     pub connect: Duration,
     /// `LIMITS_UPSTREAM_IDLE_MS`, default 5,000: between two pieces of an answer's body.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::error::{Error, Result};
 use crate::{
-    cache::{Provenance, Sources},
+    cache::{Provenance, Requests, Sources},
     domain::{NodeId, SubjectFilter, SubjectOrder},
     listing::Walk,
     loaders::{Begin, Credentials, Deadline, Loaders, Relation, Viewers},
@@ -58,7 +58,8 @@ impl RequestContext {
         provenance: &Arc<Provenance>,
         deadline: Instant,
     ) -> Self {
-        let viewers = Viewers::new(Credentials::of_service(sources), provenance);
+        let requests = Arc::new(Requests::new(sources.max_requests));
+        let viewers = Viewers::new(Credentials::of_service(sources), provenance, &requests);
         let deadline = Deadline(deadline);
         Self {
             sources: Arc::clone(sources),

@@ -21,6 +21,7 @@ use url::Url;
 use self::{
     breaker::{Breaker, Pass},
     metrics::Counts,
+    pace::Pace,
     retry::Retries,
 };
 use super::{Fault, SourceError, resolver::Resolver, write::Attempt};
@@ -28,6 +29,7 @@ use crate::{config, domain::Source};
 
 mod breaker;
 mod metrics;
+mod pace;
 mod retry;
 
 pub use metrics::UpstreamMetrics;
@@ -44,6 +46,7 @@ pub(super) struct UpstreamClient {
     fresh: Client,
     resolver: Resolver,
     permits: Semaphore,
+    pace: Pace,
     breaker: Breaker,
     retries: Retries,
     counts: Counts,
@@ -100,6 +103,7 @@ impl UpstreamClient {
             fresh: build(url, limits.connect, 0, &resolver)?,
             resolver,
             permits: Semaphore::new(limits.concurrency),
+            pace: Pace::new(limits.rate),
             breaker: Breaker::new(source, &limits.breaker, timeout, counts.clone()),
             retries: Retries::new(&limits.retries),
             counts,
@@ -156,6 +160,7 @@ impl UpstreamClient {
         let paused = |left| self.error(Fault::Paused { retry_after: left });
         self.breaker.check().map_err(paused)?;
         let _permit = self.permits.acquire().await.map_err(closed)?;
+        self.pace.wait().await;
         // Once more: the source may have failed for those who had the places.
         let pass = self.breaker.admit().map_err(paused)?;
         let outcome = self.exchange(request, attempt, is_doubtful).await;

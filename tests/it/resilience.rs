@@ -1,5 +1,6 @@
 //! An upstream that fails: what is sent again, when it is no longer asked, and what callers get meanwhile.
 
+mod bounds;
 mod breaker;
 mod faults;
 mod retries;

@@ -319,6 +319,20 @@ pub static KEYS: &[Key] = &[
     ),
     value(
         Section::Limits,
+        "upstream_rate",
+        Kind::Count { min: 0, max: 1_000, unit: "requests" },
+        "0",
+        "Requests a second towards one source, evenly spaced; more wait. 0: no bound.",
+    ),
+    value(
+        Section::Limits,
+        "upstream_requests",
+        Kind::Count { min: 1, max: 1_000_000, unit: "requests" },
+        "1000",
+        "Requests that one operation may make of the sources; what needs more is QUERY_TOO_COMPLEX.",
+    ),
+    value(
+        Section::Limits,
         "upstream_connect_ms",
         ONE_REQUEST,
         "5000",

@@ -265,7 +265,11 @@ impl Login {
 fn pause(failure: &SourceError) -> Duration {
     match failure.fault {
         Fault::RateLimited { retry_after } => retry_after.unwrap_or(LOGIN_PAUSE).min(LONGEST_PAUSE),
-        Fault::Refused { .. } | Fault::Conflict | Fault::Status(_) | Fault::Invalid(_) => LOGIN_PAUSE,
+        Fault::Refused { .. }
+        | Fault::Conflict
+        | Fault::TooManyRequests { .. }
+        | Fault::Status(_)
+        | Fault::Invalid(_) => LOGIN_PAUSE,
         Fault::Timeout | Fault::Unreachable(_) | Fault::Unready { .. } | Fault::Paused { .. } => Duration::ZERO,
     }
 }

@@ -18,7 +18,7 @@ struct Row {
     fault: Fault,
     /// `None`: callers see nothing of it.
     code: Option<&'static str>,
-    /// Whether the source is no longer asked after some of them: UPSTREAM_UNAVAILABLE.
+    /// Whether the source is no longer asked after some of them: `UPSTREAM_UNAVAILABLE`.
     pauses: bool,
 }
 
