@@ -29,7 +29,7 @@ pub use keys::{Key, ListKind, PageKey, RecordKey, Touched};
 pub use purge::Purge;
 pub use sources::{Checked, Sources};
 pub use store::{Answer, Fetch, Fetched, Fetches, Store};
-pub use viewer::{Provenance, StalePart, Viewer};
+pub use viewer::{Provenance, Requests, StalePart, Viewer};
 
 use freshness::Lifetimes;
 

@@ -7,6 +7,7 @@ mod file;
 pub mod keys;
 mod settings;
 mod typed;
+mod upstream;
 mod values;
 
 use std::{ffi::OsString, net::SocketAddr, sync::Arc, time::Duration};
@@ -18,6 +19,7 @@ use uuid::Uuid;
 pub use self::{
     fault::{Fault, Faults, Origin},
     settings::Input,
+    upstream::{Breaker, Retries, Upstream},
 };
 
 /// Everything the gateway is told at its start.
@@ -260,10 +262,7 @@ pub struct Limits {
     pub init: Duration,
     /// `LIMITS_BATCH`, default 0: requests in one body; 0 turns batching off.
     pub batch: usize,
-    /// `LIMITS_UPSTREAM_BYTES`, default 33,554,432: one upstream answer, decompressed.
-    pub upstream_bytes: usize,
-    /// `LIMITS_UPSTREAM_CONCURRENCY`, default 32: requests in flight towards one source.
-    pub upstream_concurrency: usize,
+    pub upstream: Upstream,
     /// `LIMITS_MAX_SCAN`, default 1,000: records that one page of a list may examine where the gateway itself filters.
     pub max_scan: u64,
     /// `LIMITS_MAX_GATHER`, default 10,000: records of one source that a list may read to be sorted.

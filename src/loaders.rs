@@ -11,7 +11,7 @@ use dataloader::{BatchFn, non_cached::Loader};
 use futures::{StreamExt as _, future::try_join_all, stream::FuturesUnordered};
 
 use crate::{
-    cache::{Answer, Provenance, RecordKey, Sources, Viewer},
+    cache::{Answer, Provenance, RecordKey, Requests, Sources, Viewer},
     domain::{
         BiologicalSex, BrainRegion, Breeding, Cohort, HautAiSubjectId, Id, License, Procedure, Project, Source,
         Species, StateChange, Strain, Subject, SubjectId, SubjectLog, Supplier,
@@ -49,8 +49,9 @@ pub struct Viewers {
 }
 
 impl Viewers {
-    pub fn new(credentials: Credentials, provenance: &Arc<Provenance>) -> Self {
-        let viewer = |credential: Option<CredentialId>| Some(Viewer::new(credential?, provenance));
+    /// Both count for the same number of `requests`.
+    pub fn new(credentials: Credentials, provenance: &Arc<Provenance>, requests: &Arc<Requests>) -> Self {
+        let viewer = |credential: Option<CredentialId>| Some(Viewer::new(credential?, provenance, requests));
         Self { haut_ai: viewer(credentials.haut_ai), brainstem: viewer(credentials.brainstem) }
     }
 }

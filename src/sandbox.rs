@@ -15,7 +15,7 @@ mod store;
 use std::{
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Instant,
 };
 
@@ -196,11 +196,14 @@ impl Upstream {
         self.0.store().remove(model, id).is_some()
     }
 
+    /// How many bytes of [`FaultKind::HugeBody`] were handed to connections so far.
+    pub fn huge_bytes_sent(&self) -> u64 {
+        self.0.huge_bytes.load(Ordering::Relaxed)
+    }
+
     /// Haut.AI: access tokens from logins so far are no longer valid; refresh tokens are.
     pub fn expire_logins(&self) {
-        if let Api::HautAi(logins) = &self.0.api {
-            server::lock(logins).expire_access();
-        }
+        self.0.expire_logins();
     }
 
     /// Haut.AI: neither access nor refresh tokens from logins so far are valid any longer.

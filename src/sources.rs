@@ -25,6 +25,8 @@ mod resolver;
 mod wire;
 pub mod write;
 
+pub use client::UpstreamMetrics;
+
 /// A source did not give what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {fault}", of.title())]
@@ -40,6 +42,8 @@ impl SourceError {
             self.fault,
             Fault::RateLimited { .. }
                 | Fault::Unready { .. }
+                | Fault::Paused { .. }
+                | Fault::TooManyRequests { .. }
                 | Fault::Unreachable(_)
                 | Fault::Refused { status: 401, .. }
         )
@@ -60,6 +64,10 @@ pub enum Fault {
     Unreachable(&'static str),
     #[error("it answered {status}: it, or a proxy before it, is not ready")]
     Unready { status: u16, retry_after: Option<Duration> },
+    #[error("it failed too often lately and is not asked for a while")]
+    Paused { retry_after: Duration },
+    #[error("the operation needs more than {limit} requests to the sources")]
+    TooManyRequests { limit: u64 },
     #[error("it answered 429: too many requests")]
     RateLimited { retry_after: Option<Duration> },
     #[error("{why} (status {status})")]
@@ -79,10 +87,11 @@ impl Fault {
             Self::Timeout
             | Self::Unreachable(_)
             | Self::Unready { .. }
+            | Self::Paused { .. }
             | Self::RateLimited { .. }
             | Self::Invalid(_) => true,
             Self::Status(status) => *status >= 500,
-            Self::Refused { .. } | Self::Conflict => false,
+            Self::Refused { .. } | Self::Conflict | Self::TooManyRequests { .. } => false,
         }
     }
 }
@@ -187,7 +196,7 @@ impl Traffic {
         outcome.await.and_then(|outcome| outcome)
     }
 
-    /// Notes how a read of the source ends. One that nobody waits for any more shows nothing.
+    /// Notes how a read of the source ends. One that nobody waits for any more, or that was not sent, shows nothing.
     async fn watch<T>(&self, read: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
         let started = Instant::now();
         let outcome = read.await;
@@ -197,6 +206,7 @@ impl Traffic {
                 seen.success_at = Some(now);
                 seen.success_took = Some(started.elapsed());
             }
+            Err(SourceError { fault: Fault::Paused { .. }, .. }) => {}
             Err(error) => seen.failure = Some((now, error.fault.clone())),
         }
         drop(seen);

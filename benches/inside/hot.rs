@@ -29,7 +29,10 @@ use subject_gateway::{
         self, GatewaySchema, RequestContext,
         execution::{Outcome, prepare},
     },
-    sources::brainstem::{BrainStem, Model},
+    sources::{
+        UpstreamMetrics,
+        brainstem::{BrainStem, Model},
+    },
 };
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
@@ -117,7 +120,7 @@ impl Hot {
             same: Bytes::from(json!({ "query": Q1 }).to_string()),
             number: std::cell::Cell::new(0),
             id,
-            brainstem: BrainStem::new(brainstem, &config.limits)?,
+            brainstem: BrainStem::new(brainstem, &config.limits, &UpstreamMetrics::default())?,
             subjects: page("subjects"),
             procedures: page("procedures"),
             id_text: id.to_string(),

@@ -116,16 +116,22 @@ impl CachedBrainStem {
         let (source, query, rest) = (Arc::clone(&self.source), query.clone(), rest.clone());
         let stretch = identity(&list, &rest, order, limit);
         let key = PageKey { credential: viewer.credential, list: ListKind::Written(Source::BrainStem), stretch };
-        let fetch = |_: &Viewer| async move {
-            let (source, query) = (&source, &query);
-            let page = |at, count| async move { Ok(Arc::new(source.page::<Subject>(query, at, count).await?.page)) };
-            let mut whole = match whole(Source::BrainStem, &Allowance::new(limit), page).await {
-                Ok(whole) => whole,
-                Err(NotWhole::TooMany) => return Ok(Some(too_many())),
-                Err(NotWhole::Failed(error)) => return Err(error),
-            };
-            whole.items.retain(|subject| rest.matches(&subject.record, subject.record.sex));
-            Ok(Some(Gathered::sorted(whole.items, whole.unreadable, Vec::new(), order)))
+        let fetch = |viewer: &Viewer| {
+            let viewer = viewer.clone();
+            async move {
+                let (source, query, viewer) = (&source, &query, &viewer);
+                let page = |at, count| async move {
+                    viewer.note_request();
+                    Ok(Arc::new(source.page::<Subject>(query, at, count).await?.page))
+                };
+                let mut whole = match whole(Source::BrainStem, &Allowance::new(limit), page).await {
+                    Ok(whole) => whole,
+                    Err(NotWhole::TooMany) => return Ok(Some(too_many())),
+                    Err(NotWhole::Failed(error)) => return Err(error),
+                };
+                whole.items.retain(|subject| rest.matches(&subject.record, subject.record.sex));
+                Ok(Some(Gathered::sorted(whole.items, whole.unreadable, Vec::new(), order)))
+            }
         };
         let gathering = self.stores.pages.answer(viewer, &key, fetch).get().await?;
         Ok(gathering.unwrap_or_else(|| too_many().record))

@@ -133,7 +133,8 @@ impl CachedHautAi {
             let viewer = viewer.clone();
             async move {
                 let allowance = Allowance::new(limit);
-                let read = datasets.iter().map(|dataset| shared.whole(*dataset, search.as_deref(), &allowance));
+                let read =
+                    datasets.iter().map(|dataset| shared.whole(&viewer, *dataset, search.as_deref(), &allowance));
                 let read = match try_join_all(read).await {
                     Ok(read) => read,
                     Err(NotWhole::TooMany) => return Ok(Some(too_many())),
@@ -246,11 +247,15 @@ impl Shared {
     /// A whole dataset, not kept. The inner error: Haut.AI does not know it.
     async fn whole(
         &self,
+        viewer: &Viewer,
         dataset: DatasetId,
         search: Option<&str>,
         allowance: &Allowance,
     ) -> Result<Result<Whole<Subject>, SourceError>, NotWhole> {
-        let page = |at, count| async move { Ok(Arc::new(self.source.subjects(dataset, search, at, count).await?)) };
+        let page = |at, count| async move {
+            viewer.note_request();
+            Ok(Arc::new(self.source.subjects(dataset, search, at, count).await?))
+        };
         match whole(Source::HautAi, allowance, page).await {
             Err(NotWhole::Failed(gone)) if gone.is_absence() => Ok(Err(gone)),
             read => read.map(Ok),

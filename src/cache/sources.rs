@@ -19,7 +19,7 @@ use crate::{
     domain::{Procedure, Source, Subject, SubjectId},
     events::Listener,
     sources::{
-        CredentialId, Fault,
+        CredentialId, Fault, UpstreamMetrics,
         brainstem::{BrainStem, ListQuery},
         haut_ai::HautAi,
     },
@@ -38,11 +38,14 @@ pub struct Sources {
     pub max_scan: u64,
     /// Records of one source that a list may read to be sorted.
     pub max_gather: u64,
+    /// Requests that one operation may make of the sources.
+    pub max_requests: u64,
     /// Bytes of whole answers that are kept.
     max_answers: u64,
     pub(super) stores: Stores,
     generations: Arc<Generations>,
     metrics: CacheMetrics,
+    upstream_metrics: UpstreamMetrics,
 }
 
 /// What `subject-gateway check` learnt of one source.
@@ -62,7 +65,7 @@ impl Sources {
         let max_bytes = if records.fresh.is_zero() { 0 } else { max_bytes };
         let lifetimes = |written| Lifetimes { written, steady: reference, absent };
         let generations = Arc::new(Generations::new(WARY_FOR));
-        let metrics = CacheMetrics::default();
+        let (metrics, upstream_metrics) = (CacheMetrics::default(), UpstreamMetrics::default());
         // Pages share their records with the first half.
         let stores = Stores {
             records: Store::new(max_bytes / 2, lifetimes(records), &generations, metrics.level("records")),
@@ -71,13 +74,16 @@ impl Sources {
         };
         let haut_ai = match &config.haut_ai {
             Some(haut_ai) => {
-                let source = HautAi::new(haut_ai, &config.limits)?;
+                let source = HautAi::new(haut_ai, &config.limits, &upstream_metrics)?;
                 Some(CachedHautAi::new(source, stores.clone()))
             }
             None => None,
         };
         let brainstem = match &config.brainstem {
-            Some(brainstem) => Some(CachedBrainStem::new(BrainStem::new(brainstem, &config.limits)?, stores.clone())),
+            Some(brainstem) => {
+                let source = BrainStem::new(brainstem, &config.limits, &upstream_metrics)?;
+                Some(CachedBrainStem::new(source, stores.clone()))
+            }
             None => None,
         };
         let keeps = max_bytes > 0;
@@ -91,10 +97,12 @@ impl Sources {
             sideload,
             max_scan,
             max_gather,
+            max_requests: config.limits.upstream.requests,
             max_answers,
             stores,
             generations,
             metrics,
+            upstream_metrics,
         }))
     }
 
@@ -128,6 +136,11 @@ impl Sources {
     /// What the caches count.
     pub fn metrics(&self) -> &CacheMetrics {
         &self.metrics
+    }
+
+    /// What is counted of the talk with the upstreams.
+    pub fn upstream_metrics(&self) -> &UpstreamMetrics {
+        &self.upstream_metrics
     }
 
     /// Notes how much the stores hold now.

@@ -1,7 +1,8 @@
 //! Who reads, and what the answer to one request was made of.
 //!
 //! Every read of the caches goes through a [`Viewer`], and leaves in its [`Provenance`] how old what it got is. What is
-//! read within a flight has a provenance of its own, which goes on to all who wait for the flight.
+//! read within a flight has a provenance of its own, which goes on to all who wait for the flight. A viewer also counts what
+//! its operation asks of the sources.
 
 use std::{
     sync::{
@@ -12,24 +13,62 @@ use std::{
 };
 
 use super::freshness::{Freshness, Time};
-use crate::{domain::Source, sources::CredentialId};
+use crate::{
+    domain::Source,
+    sources::{CredentialId, Fault},
+};
 
 /// Whose eyes a request reads one source with.
 #[derive(Clone, Debug)]
 pub struct Viewer {
     pub credential: CredentialId,
     pub(super) provenance: Arc<Provenance>,
+    requests: Arc<Requests>,
+    is_within_a_flight: bool,
+}
+
+/// How many requests one operation began. Those that it only waits for are another's.
+#[derive(Debug)]
+pub struct Requests {
+    begun: AtomicU64,
+    limit: u64,
+}
+
+impl Requests {
+    /// At most so many.
+    pub fn new(limit: u64) -> Self {
+        Self { begun: AtomicU64::new(0), limit }
+    }
 }
 
 impl Viewer {
-    pub fn new(credential: CredentialId, provenance: &Arc<Provenance>) -> Self {
-        Self { credential, provenance: Arc::clone(provenance) }
+    pub fn new(credential: CredentialId, provenance: &Arc<Provenance>, requests: &Arc<Requests>) -> Self {
+        let (provenance, requests) = (Arc::clone(provenance), Arc::clone(requests));
+        Self { credential, provenance, requests, is_within_a_flight: false }
+    }
+
+    /// Counts a request that is about to begin. What goes on within a flight is counted and not refused: others may wait for
+    /// it, and it has bounds of its own.
+    pub(super) fn begin_request(&self) -> Result<(), Fault> {
+        let Requests { begun, limit } = &*self.requests;
+        let before = begun.fetch_add(1, Ordering::Relaxed);
+        if before < *limit || self.is_within_a_flight { Ok(()) } else { Err(Fault::TooManyRequests { limit: *limit }) }
+    }
+
+    /// Counts a request of a flight beyond its first.
+    pub(super) fn note_request(&self) {
+        self.requests.begun.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The same for what a flight reads on its way, for all who wait for it.
     pub(super) fn within_a_flight(&self) -> Self {
         let provenance = Provenance { not_before: self.provenance.not_before, ..Provenance::default() };
-        Self { credential: self.credential, provenance: Arc::new(provenance) }
+        Self {
+            credential: self.credential,
+            provenance: Arc::new(provenance),
+            requests: Arc::clone(&self.requests),
+            is_within_a_flight: true,
+        }
     }
 }
 

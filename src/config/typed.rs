@@ -3,8 +3,8 @@
 use secrecy::SecretString;
 
 use super::{
-    Auth, AuthScheme, BrainStem, Cache, Config, Gateway, Generation, HautAi, HautAiAccess, Lifetime, Limits, LogFormat,
-    Persisted, Portal, Sideload, TextFile, Untrusted,
+    Auth, AuthScheme, BrainStem, Breaker, Cache, Config, Gateway, Generation, HautAi, HautAiAccess, Lifetime, Limits,
+    LogFormat, Persisted, Portal, Retries, Sideload, TextFile, Untrusted, Upstream,
     fault::{Fault, Faults},
     keys::{Fallback, Key, Kind, Section, key},
     settings::{Setting, Settings},
@@ -213,11 +213,33 @@ fn limits(reader: &mut Reader) -> Limits {
         subscriptions: reader.value("limits.subscriptions", values::size),
         init: reader.value("limits.init_ms", values::millis),
         batch: reader.value("limits.batch", values::size),
-        upstream_bytes: reader.value("limits.upstream_bytes", values::size),
-        upstream_concurrency: reader.value("limits.upstream_concurrency", values::size),
+        upstream: upstream(reader),
         max_scan: reader.value("limits.max_scan", values::count),
         max_gather: reader.value("limits.max_gather", values::count),
         max_entities: reader.value("limits.max_entities", values::count),
+    }
+}
+
+fn upstream(reader: &mut Reader) -> Upstream {
+    Upstream {
+        bytes: reader.value("limits.upstream_bytes", values::size),
+        concurrency: reader.value("limits.upstream_concurrency", values::size),
+        rate: reader.value("limits.upstream_rate", values::small),
+        requests: reader.value("limits.upstream_requests", values::count),
+        connect: reader.value("limits.upstream_connect_ms", values::millis),
+        idle: reader.value("limits.upstream_idle_ms", values::millis),
+        retries: Retries {
+            tries: reader.value("limits.upstream_tries", values::count),
+            backoff: reader.value("limits.upstream_backoff_ms", values::millis),
+            longest_wait: reader.value("limits.upstream_retry_wait_ms", values::millis),
+            percent: reader.value("limits.upstream_retry_percent", values::small),
+        },
+        breaker: Breaker {
+            percent: reader.value("limits.upstream_failure_percent", values::small),
+            minimum: reader.value("limits.upstream_failure_minimum", values::small),
+            window: reader.value("limits.upstream_failure_window_ms", values::millis),
+            pause: reader.value("limits.upstream_pause_ms", values::millis),
+        },
     }
 }
 

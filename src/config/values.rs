@@ -54,6 +54,11 @@ pub(super) fn size(kind: Kind, text: &str) -> Option<usize> {
     usize::try_from(count(kind, text)?).ok()
 }
 
+/// As [`count`], of a number whose bounds leave room for a smaller type.
+pub(super) fn small<T: TryFrom<u64>>(kind: Kind, text: &str) -> Option<T> {
+    T::try_from(count(kind, text)?).ok()
+}
+
 fn whole_number(text: &str, min: u64, max: u64) -> Option<u64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| digits && (min..=max).contains(number))

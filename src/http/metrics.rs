@@ -26,6 +26,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 pub(super) fn registry(sources: &Sources) -> Registry {
     let mut registry = Registry::with_prefix("subject_gateway");
     sources.metrics().register(&mut registry);
+    sources.upstream_metrics().register(&mut registry);
     registry
 }
 

@@ -65,8 +65,7 @@ impl Knobs {
 
     /// Takes the fault that meets a request, counting down its `times`.
     pub(super) fn take_fault(&mut self, method: &str, path: &str, query: &str) -> Option<FaultKind> {
-        let position = self.faults.iter().position(|fault| fault.matches(method, path, query))?;
-        let fault = &mut self.faults[position];
+        let fault = self.faults.iter_mut().find_map(|fault| fault.meets(method, path, query).then_some(fault))?;
         if let Some(times) = &mut fault.times {
             *times -= 1;
         }
@@ -129,6 +128,10 @@ pub struct Fault {
     pub query_contains: Option<String>,
     /// How many requests go wrong; `None`: all.
     pub times: Option<usize>,
+    /// Of so many matching requests the last goes wrong; 1: each does.
+    pub every: usize,
+    /// Matching requests since the last one that went wrong.
+    passed: usize,
     /// What happens to them.
     pub what: FaultKind,
 }
@@ -136,7 +139,7 @@ pub struct Fault {
 impl Fault {
     /// A fault that meets every request, for ever.
     pub fn new(what: FaultKind) -> Self {
-        Self { method: None, path_contains: None, query_contains: None, times: None, what }
+        Self { method: None, path_contains: None, query_contains: None, times: None, every: 1, passed: 0, what }
     }
 
     /// Restricts the fault to requests of one method.
@@ -165,6 +168,26 @@ impl Fault {
     pub fn times(mut self, times: usize) -> Self {
         self.times = Some(times);
         self
+    }
+
+    /// Restricts the fault to each second, third, … of the matching requests.
+    #[must_use]
+    pub fn every(mut self, every: usize) -> Self {
+        self.every = every;
+        self
+    }
+
+    /// Whether it is the turn of this request, which is counted.
+    fn meets(&mut self, method: &str, path: &str, query: &str) -> bool {
+        if !self.matches(method, path, query) {
+            return false;
+        }
+        self.passed += 1;
+        let is_its_turn = self.passed >= self.every;
+        if is_its_turn {
+            self.passed = 0;
+        }
+        is_its_turn
     }
 
     fn matches(&self, method: &str, path: &str, query: &str) -> bool {
@@ -203,4 +226,6 @@ pub enum FaultKind {
     Malformed,
     /// The answer comes this much later.
     Delay(Duration),
+    /// Haut.AI: access tokens from logins so far are no longer valid from here on.
+    ExpireLogins,
 }

@@ -5,7 +5,10 @@ mod connection;
 
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -39,6 +42,8 @@ pub(super) struct Inner {
     knobs: Mutex<Knobs>,
     store: Mutex<Store>,
     log: Mutex<Log>,
+    /// Sent of bodies that are too large.
+    pub(super) huge_bytes: AtomicU64,
     /// Changes when the sandbox is gone.
     stop: watch::Receiver<()>,
 }
@@ -71,6 +76,12 @@ impl Inner {
 
     pub(super) fn log(&self) -> MutexGuard<'_, Log> {
         lock(&self.log)
+    }
+
+    pub(super) fn expire_logins(&self) {
+        if let Api::HautAi(logins) = &self.api {
+            lock(logins).expire_access();
+        }
     }
 
     fn answer(&self, request: &Request, knobs: &Knobs) -> Answer {
@@ -139,6 +150,7 @@ pub(super) fn serve(
         knobs: Mutex::new(knobs),
         store: Mutex::new(store),
         log: Mutex::default(),
+        huge_bytes: AtomicU64::new(0),
         stop,
     });
     let router = Router::new().fallback(handle).with_state(Arc::clone(&inner));
@@ -249,13 +261,17 @@ async fn fail(
         }
         FaultKind::Truncate => truncated(&inner.answer(request, knobs)),
         FaultKind::SlowBytes(pause) => slow(inner, inner.answer(request, knobs), pause),
-        FaultKind::HugeBody(bytes) => huge(bytes),
+        FaultKind::HugeBody(bytes) => huge(bytes, inner),
         FaultKind::Redirect(target) => respond(Answer::html_status(302).with_header("location", &target)),
         FaultKind::Malformed => {
             respond(Answer::new(200, "application/json", "{\"count\": 1, \"subjects\": [{\"id\": ".to_owned()))
         }
         FaultKind::Delay(pause) => {
             inner.pause(pause).await;
+            respond(inner.answer(request, knobs))
+        }
+        FaultKind::ExpireLogins => {
+            inner.expire_logins();
             respond(inner.answer(request, knobs))
         }
     }
@@ -292,8 +308,8 @@ fn announced(status: u16, headers: &[(String, String)], length: usize, body: Bod
     with_body(status, &headers, body)
 }
 
-/// `{"detail":"xxxx…"}`, made while it is being sent.
-fn huge(bytes: u64) -> Response {
+/// `{"detail":"xxxx…"}`, made and counted while it is being sent.
+fn huge(bytes: u64, inner: &Arc<Inner>) -> Response {
     const FRAME: (&[u8], &[u8]) = (b"{\"detail\":\"", b"\"}");
     const CHUNK: u64 = 64 << 10;
     static FILLING: [u8; 64 << 10] = [b'x'; 64 << 10];
@@ -305,6 +321,10 @@ fn huge(bytes: u64) -> Response {
     let body =
         std::iter::once(Bytes::from_static(FRAME.0)).chain(chunks).chain(std::iter::once(Bytes::from_static(FRAME.1)));
     let headers = [("content-type".to_owned(), "application/json".to_owned())];
-    let body = stream::iter(body.map(io::Result::Ok));
+    let inner = Arc::clone(inner);
+    let body = stream::iter(body.map(move |chunk| {
+        inner.huge_bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        io::Result::Ok(chunk)
+    }));
     with_body(200, &headers, Body::from_stream(body))
 }

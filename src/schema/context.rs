@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::error::{Error, Result};
 use crate::{
     access::{Scope, Scopes},
-    cache::{Provenance, Sources},
+    cache::{Provenance, Requests, Sources},
     domain::{NodeId, SubjectFilter, SubjectOrder},
     listing::Walk,
     loaders::{Begin, Credentials, Deadline, Loaders, Relation, Viewers},
@@ -29,7 +29,8 @@ impl RequestContext {
     /// A request that uses the gateway's own credentials, may do what its `scopes` say, and must be answered by
     /// `deadline`. What its answer is made of is noted in `provenance`.
     pub fn new(sources: &Arc<Sources>, scopes: Scopes, provenance: &Arc<Provenance>, deadline: Instant) -> Self {
-        let viewers = Viewers::new(Credentials::of_service(sources), provenance);
+        let requests = Arc::new(Requests::new(sources.max_requests));
+        let viewers = Viewers::new(Credentials::of_service(sources), provenance, &requests);
         let deadline = Deadline(deadline);
         Self {
             sources: Arc::clone(sources),

@@ -205,6 +205,14 @@ fn tell(error: &SourceError) -> Told {
         Fault::Timeout => (format!("{name} did not answer in time."), true),
         Fault::Unreachable(_) => (format!("{name} could not be reached."), true),
         Fault::Unready { .. } => (format!("{name} is not ready to answer."), true),
+        Fault::Paused { .. } => (format!("{name} fails at the moment and is not asked."), true),
+        Fault::TooManyRequests { limit } => (
+            format!(
+                "This operation needs more than {limit} requests to the sources: ask for less at once, or in several \
+                 operations."
+            ),
+            false,
+        ),
         Fault::RateLimited { .. } => (format!("{name} is asked too often at the moment."), true),
         Fault::Refused { .. } => (format!("{name} refused the gateway."), false),
         Fault::Conflict => (format!("{name} is changing the same record at the moment: read it again first."), false),
@@ -213,13 +221,19 @@ fn tell(error: &SourceError) -> Told {
     };
     let retry_after = match error.fault {
         Fault::Unready { retry_after, .. } | Fault::RateLimited { retry_after } => retry_after,
+        // Told in whole seconds: not one too early.
+        Fault::Paused { retry_after } => Some(Duration::from_secs(retry_after.as_secs() + 1)),
         _ => None,
     };
     let http_status = match error.fault {
         Fault::Unready { status, .. } | Fault::Refused { status, .. } | Fault::Status(status) => Some(status),
         Fault::RateLimited { .. } => Some(429),
         Fault::Conflict => Some(409),
-        Fault::Timeout | Fault::Unreachable(_) | Fault::Invalid(_) => None,
+        Fault::Timeout
+        | Fault::Unreachable(_)
+        | Fault::Paused { .. }
+        | Fault::TooManyRequests { .. }
+        | Fault::Invalid(_) => None,
     };
     Told { code: fault_code(&error.fault), message, source: Some(error.of), retryable, retry_after, http_status }
 }
@@ -228,7 +242,8 @@ fn tell(error: &SourceError) -> Told {
 pub(super) fn fault_code(fault: &Fault) -> &'static str {
     match fault {
         Fault::Timeout => code::UPSTREAM_TIMEOUT,
-        Fault::Unreachable(_) | Fault::Unready { .. } => code::UPSTREAM_UNAVAILABLE,
+        Fault::Unreachable(_) | Fault::Unready { .. } | Fault::Paused { .. } => code::UPSTREAM_UNAVAILABLE,
+        Fault::TooManyRequests { .. } => code::QUERY_TOO_COMPLEX,
         Fault::RateLimited { .. } => code::RATE_LIMITED,
         Fault::Conflict => code::CONFLICT,
         Fault::Refused { .. } | Fault::Status(_) => code::UPSTREAM_ERROR,

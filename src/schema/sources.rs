@@ -1,11 +1,15 @@
 //! `sources`: what recent traffic showed.
 
+use std::time::Duration;
+
 use async_graphql::{Enum, SimpleObject};
+use jiff::Timestamp;
 
 use super::{context::RequestContext, error::fault_code, scalars::DateTime, subject::SubjectSource};
 use crate::{
+    cache::{CachedBrainStem, CachedHautAi},
     domain::Source,
-    sources::{Seen, Traffic},
+    sources::Seen,
 };
 
 /// How a source fares.
@@ -36,17 +40,22 @@ pub struct SourceStatus {
     last_failure_at: Option<DateTime>,
     /// How it failed: a code as in `errors[].extensions.code`.
     last_failure_code: Option<&'static str>,
+    /// Until when the gateway does not ask it, because it failed too often: what needs it fails at once, or is served as it was
+    /// before. Null: it is asked.
+    paused_until: Option<DateTime>,
 }
 
 pub(super) fn statuses(request: &RequestContext) -> Vec<SourceStatus> {
     request.provenance.mark_unrepeatable();
-    let haut_ai = request.sources.haut_ai.as_ref().map(|source| source.source().traffic());
-    let brainstem = request.sources.brainstem.as_ref().map(|source| source.source().traffic());
+    let haut_ai = request.sources.haut_ai.as_ref().map(CachedHautAi::source);
+    let brainstem = request.sources.brainstem.as_ref().map(CachedBrainStem::source);
+    let haut_ai = haut_ai.map(|source| (source.traffic().seen(), source.paused_for()));
+    let brainstem = brainstem.map(|source| (source.traffic().seen(), source.paused_for()));
     vec![status(Source::HautAi, haut_ai), status(Source::BrainStem, brainstem)]
 }
 
-fn status(source: Source, traffic: Option<&Traffic>) -> SourceStatus {
-    let seen = traffic.map(Traffic::seen);
+fn status(source: Source, configured: Option<(Seen, Option<Duration>)>) -> SourceStatus {
+    let (seen, paused_for) = configured.unzip();
     let status = seen.as_ref().map_or(SourceState::NotConfigured, state);
     let seen = seen.unwrap_or_default();
     SourceStatus {
@@ -56,6 +65,7 @@ fn status(source: Source, traffic: Option<&Traffic>) -> SourceStatus {
         last_success_took_ms: seen.success_took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
         last_failure_at: seen.failure.as_ref().map(|(at, _)| DateTime::Instant(*at)),
         last_failure_code: seen.failure.as_ref().map(|(_, fault)| fault_code(fault)),
+        paused_until: paused_for.flatten().map(|left| DateTime::Instant(Timestamp::now() + left)),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -19,7 +19,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::{
-    CredentialId, Fault, SourceError, Traffic, accept,
+    CredentialId, Fault, SourceError, Traffic, UpstreamMetrics, accept,
     client::{Bounds, Request, UpstreamClient},
     decode, is_past_the_end,
     paging::{PAGES_DO_NOT_FOLLOW, Page, PageCap, Weighed, covering_page, window},
@@ -86,7 +86,7 @@ pub type Batch<T> = HashMap<Id<T>, Result<Option<Weighed<T>>, SourceError>>;
 
 impl BrainStem {
     /// Prepares the client; makes no request.
-    pub fn new(config: &config::BrainStem, limits: &Limits) -> anyhow::Result<Self> {
+    pub fn new(config: &config::BrainStem, limits: &Limits, metrics: &UpstreamMetrics) -> anyhow::Result<Self> {
         // The public portal asks for none, so it is shown none.
         let token = config.token.as_ref().filter(|_| config.portal != Portal::Public);
         let token = token.map(ExposeSecret::expose_secret);
@@ -95,13 +95,9 @@ impl BrainStem {
             AuthScheme::Token => "Token",
         };
         let authorization = token.map(|token| authorization(scheme, token)).transpose();
-        let bounds = Bounds {
-            timeout: config.timeout,
-            max_bytes: limits.upstream_bytes,
-            concurrency: limits.upstream_concurrency,
-        };
+        let bounds = Bounds { timeout: config.timeout, limits: &limits.upstream };
         Ok(Self {
-            client: UpstreamClient::new(Source::BrainStem, &config.url, &bounds)?,
+            client: UpstreamClient::new(Source::BrainStem, &config.url, &bounds, metrics)?,
             base: config.url.clone(),
             portal: config.portal,
             generation: config.generation,
@@ -124,6 +120,11 @@ impl BrainStem {
 
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// For how long it is not asked, because it failed too often; `None`: it is.
+    pub fn paused_for(&self) -> Option<Duration> {
+        self.client.paused_for()
     }
 
     pub fn generation(&self) -> Generation {

@@ -1,7 +1,8 @@
 //! Sending: the only place that uses reqwest.
 //!
 //! Every request has a time limit and every answer a size limit; redirects are never followed; a source has a bounded
-//! number of requests in flight. Does not know what an answer means.
+//! number of requests in flight. A read that fails may be sent again ([`retry`]); a source that fails too often is not asked
+//! for a while ([`breaker`]). Of what an answer means it knows only whether the source is in order.
 
 use std::{error::Error as _, time::Duration};
 
@@ -11,15 +12,30 @@ use reqwest::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
     redirect::Policy,
 };
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout, timeout_at},
+};
 use url::Url;
 
+use self::{
+    breaker::{Breaker, Pass},
+    metrics::Counts,
+    pace::Pace,
+    retry::Retries,
+};
 use super::{Fault, SourceError, resolver::Resolver, write::Attempt};
-use crate::domain::Source;
+use crate::{config, domain::Source};
+
+mod breaker;
+mod metrics;
+mod pace;
+mod retry;
+
+pub use metrics::UpstreamMetrics;
 
 /// An upstream may close a connection after it was idle for 2 s (gunicorn's default); ours are given up before.
 const IDLE: Duration = Duration::from_millis(1_500);
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// How a source is talked to.
 pub(super) struct UpstreamClient {
@@ -30,15 +46,20 @@ pub(super) struct UpstreamClient {
     fresh: Client,
     resolver: Resolver,
     permits: Semaphore,
+    pace: Pace,
+    breaker: Breaker,
+    retries: Retries,
+    counts: Counts,
     timeout: Duration,
+    idle: Duration,
     max_bytes: usize,
 }
 
 /// What bounds the talk with a source.
-pub(super) struct Bounds {
+pub(super) struct Bounds<'a> {
+    /// One request, with all its tries and pauses.
     pub(super) timeout: Duration,
-    pub(super) max_bytes: usize,
-    pub(super) concurrency: usize,
+    pub(super) limits: &'a config::Upstream,
 }
 
 /// One request.
@@ -67,18 +88,34 @@ impl UpstreamClient {
     /// # Errors
     ///
     /// For an https URL on a machine without root certificates.
-    pub(super) fn new(source: Source, url: &Url, bounds: &Bounds) -> anyhow::Result<Self> {
-        let resolver = Resolver::default();
+    pub(super) fn new(
+        source: Source,
+        url: &Url,
+        bounds: &Bounds<'_>,
+        metrics: &UpstreamMetrics,
+    ) -> anyhow::Result<Self> {
+        let (resolver, counts) = (Resolver::default(), metrics.of(source));
+        let Bounds { timeout, limits } = *bounds;
         Ok(Self {
             source,
             // No more than can be in flight.
-            pooled: build(url, bounds.concurrency, &resolver, None)?,
-            fresh: build(url, 0, &resolver, None)?,
+            pooled: build(url, limits.connect, limits.concurrency, &resolver, None)?,
+            fresh: build(url, limits.connect, 0, &resolver, None)?,
             resolver,
-            permits: Semaphore::new(bounds.concurrency),
-            timeout: bounds.timeout,
-            max_bytes: bounds.max_bytes,
+            permits: Semaphore::new(limits.concurrency),
+            pace: Pace::new(limits.rate),
+            breaker: Breaker::new(source, &limits.breaker, timeout, counts.clone()),
+            retries: Retries::new(&limits.retries),
+            counts,
+            timeout,
+            idle: limits.idle,
+            max_bytes: limits.bytes,
         })
+    }
+
+    /// For how long the source is not asked, because it failed too often; `None`: it is.
+    pub(super) fn paused_for(&self) -> Option<Duration> {
+        self.breaker.paused_for()
     }
 
     /// Sends and reads the answer, all within the source's time limit, waiting for a free place included.
@@ -89,34 +126,83 @@ impl UpstreamClient {
     /// The same, and notes whether the server may have acted on it: from when sending begins, unless no connection was made.
     /// A time limit that ends while one is being made counts as sent.
     pub(super) async fn send_noting(&self, request: &Request, attempt: &Attempt) -> Result<Answer, SourceError> {
-        let sent = tokio::time::timeout(self.timeout, self.send_unbounded(request, attempt));
+        let deadline = Instant::now() + self.timeout;
+        let sent = timeout_at(deadline, async {
+            if request.method == Method::GET {
+                self.read(request, deadline).await
+            } else {
+                self.once(request, attempt, &mut false).await
+            }
+        });
         sent.await.unwrap_or_else(|_| Err(self.error(Fault::Timeout)))
     }
 
-    async fn send_unbounded(&self, request: &Request, attempt: &Attempt) -> Result<Answer, SourceError> {
+    /// Sends a read, and again where that may help.
+    async fn read(&self, request: &Request, deadline: Instant) -> Result<Answer, SourceError> {
+        let mut tries = self.retries.begin();
+        // Once a connection broke, the next try has one of its own.
+        let mut is_doubtful = false;
+        let mut outcome = self.once(request, &Attempt::default(), &mut is_doubtful).await;
+        while let Some(pause) = tries.pause(&outcome, deadline, &self.counts) {
+            pause.await;
+            match self.once(request, &Attempt::default(), &mut is_doubtful).await {
+                // What made it so tells more.
+                Err(SourceError { fault: Fault::Paused { .. }, .. }) => break,
+                next => outcome = next,
+            }
+        }
+        outcome
+    }
+
+    /// One try, unless the source is not to be asked.
+    async fn once(&self, request: &Request, attempt: &Attempt, is_doubtful: &mut bool) -> Result<Answer, SourceError> {
         let closed = |_| self.error(Fault::Unreachable("the gateway is stopping"));
+        let paused = |left| self.error(Fault::Paused { retry_after: left });
+        self.breaker.check().map_err(paused)?;
         let _permit = self.permits.acquire().await.map_err(closed)?;
+        self.pace.wait().await;
+        // Once more: the source may have failed for those who had the places.
+        let pass = self.breaker.admit().map_err(paused)?;
+        let outcome = self.exchange(request, attempt, is_doubtful).await;
+        tell(pass, &outcome);
+        outcome
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request,
+        attempt: &Attempt,
+        is_doubtful: &mut bool,
+    ) -> Result<Answer, SourceError> {
         let is_read = request.method == Method::GET;
-        let client = if is_read { &self.pooled } else { &self.fresh };
+        let client = if is_read && !*is_doubtful { &self.pooled } else { &self.fresh };
         attempt.sent();
         let mut sent = self.execute(client, request).await;
         if sent.as_ref().is_err_and(reqwest::Error::is_connect) {
             attempt.not_executed();
             self.resolver.doubt().await;
         }
-        if is_read && sent.as_ref().is_err_and(was_closed_before_an_answer) {
+        if is_read && !*is_doubtful && sent.as_ref().is_err_and(was_closed_before_an_answer) {
+            *is_doubtful = true;
             sent = self.execute(&self.fresh, request).await;
         }
         let mut response = sent.map_err(|error| self.error(fault(&error)))?;
         let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.error(fault(&error)))? {
+        while let Some(chunk) = self.chunk(&mut response).await? {
             if body.len() + chunk.len() > self.max_bytes {
                 return Err(self.error(Fault::Invalid("the answer is larger than LIMITS_UPSTREAM_BYTES")));
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Answer { status: response.status(), retry_after, body: body.freeze() })
+    }
+
+    async fn chunk(&self, response: &mut reqwest::Response) -> Result<Option<Bytes>, SourceError> {
+        match timeout(self.idle, response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| self.error(fault(&error))),
+            Err(_) => Err(self.error(Fault::Timeout)),
+        }
     }
 
     async fn execute(&self, client: &Client, request: &Request) -> reqwest::Result<reqwest::Response> {
@@ -138,14 +224,20 @@ impl UpstreamClient {
 }
 
 /// `root`: a certificate to trust beside the system's.
-fn build(url: &Url, idle_connections: usize, resolver: &Resolver, root: Option<Certificate>) -> anyhow::Result<Client> {
+fn build(
+    url: &Url,
+    connect: Duration,
+    idle_connections: usize,
+    resolver: &Resolver,
+    root: Option<Certificate>,
+) -> anyhow::Result<Client> {
     let builder = Client::builder()
         .user_agent(concat!("subject-gateway/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         // Whether a request may go again is decided here, and never for a write.
         .retry(reqwest::retry::never())
         .no_proxy()
-        .connect_timeout(CONNECT)
+        .connect_timeout(connect)
         .dns_resolver(resolver.clone())
         // A request is one packet or a few: none waits for more to send.
         .tcp_nodelay(true)
@@ -171,6 +263,15 @@ fn build(url: &Url, idle_connections: usize, resolver: &Resolver, root: Option<C
         anyhow::Error::new(error.without_url())
             .context("TLS can't be set up; are root certificates (ca-certificates) installed?")
     })
+}
+
+/// Notes whether the source is in order. A refusal is an answer, and so is one that can't be used: it came.
+fn tell(pass: Pass<'_>, outcome: &Result<Answer, SourceError>) {
+    let is_broken = match outcome {
+        Ok(answer) => answer.status.is_server_error(),
+        Err(error) => matches!(error.fault, Fault::Timeout | Fault::Unreachable(_)),
+    };
+    if is_broken { pass.failed() } else { pass.answered() }
 }
 
 /// The connection ended before the head of the answer had come, as it does where the upstream had given it up while it
@@ -225,6 +326,14 @@ mod tests {
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
+    use crate::config::Config;
+
+    fn client(url: &Url, variables: &[(&str, &str)]) -> UpstreamClient {
+        let variables = [("BRAINSTEM_PORTAL", "public")].iter().chain(variables).copied();
+        let config = Config::from_variables(variables).unwrap();
+        let bounds = Bounds { timeout: config.brainstem.unwrap().timeout, limits: &config.limits.upstream };
+        UpstreamClient::new(Source::BrainStem, url, &bounds, &UpstreamMetrics::default()).unwrap()
+    }
 
     /// For 127.0.0.1, and nobody trusts it but who is told to.
     const CERTIFICATE: &[u8] = include_bytes!("../../tests/fixtures/tls/certificate.der");
@@ -233,8 +342,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_that_finds_no_free_place_is_for_certain_not_sent() {
         let url = Url::parse("http://127.0.0.1:9/").unwrap();
-        let bounds = Bounds { timeout: Duration::from_millis(10), max_bytes: 1, concurrency: 1 };
-        let client = UpstreamClient::new(Source::BrainStem, &url, &bounds).unwrap();
+        let client = client(&url, &[("BRAINSTEM_TIMEOUT_MS", "10"), ("LIMITS_UPSTREAM_CONCURRENCY", "1")]);
         let request = Request { method: Method::POST, url, authorization: None, body: None };
         let attempt = Attempt::default();
         let taken = client.permits.acquire().await.unwrap();
@@ -282,10 +390,9 @@ mod tests {
         const READS: usize = 20;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("https://{}", listener.local_addr().unwrap())).unwrap();
-        let bounds = Bounds { timeout: Duration::from_secs(60), max_bytes: 2, concurrency: READS };
-        let mut client = UpstreamClient::new(Source::BrainStem, &url, &bounds).unwrap();
+        let mut client = client(&url, &[("LIMITS_UPSTREAM_TRIES", "1"), ("LIMITS_UPSTREAM_CONCURRENCY", "20")]);
         let root = Certificate::from_der(CERTIFICATE).unwrap();
-        client.pooled = build(&url, READS, &client.resolver, Some(root)).unwrap();
+        client.pooled = build(&url, Duration::from_secs(5), READS, &client.resolver, Some(root)).unwrap();
         let seen = Arc::<Seen>::default();
         let server = speaking_http_2(listener, Arc::clone(&seen), Arc::new(Barrier::new(READS)));
         let server = tokio::spawn(server);

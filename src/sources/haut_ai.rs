@@ -2,9 +2,12 @@
 //!
 //! Everything lies under `/api/v1/companies/{company}/datasets/{dataset}/`; lists are paged by `page` and `page_size`.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
@@ -13,7 +16,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    CredentialId, Fault, SourceError, Traffic, accept,
+    CredentialId, Fault, SourceError, Traffic, UpstreamMetrics, accept,
     client::{Answer, Bounds, UpstreamClient},
     is_past_the_end,
     paging::{MAX_PAGE, PAGES_DO_NOT_FOLLOW, Page, PageCap, Weighed, covering_page, window},
@@ -76,14 +79,10 @@ struct ListAnswer<'a> {
 
 impl HautAi {
     /// Prepares the client; makes no request.
-    pub fn new(config: &config::HautAi, limits: &Limits) -> anyhow::Result<Self> {
-        let bounds = Bounds {
-            timeout: config.timeout,
-            max_bytes: limits.upstream_bytes,
-            concurrency: limits.upstream_concurrency,
-        };
+    pub fn new(config: &config::HautAi, limits: &Limits, metrics: &UpstreamMetrics) -> anyhow::Result<Self> {
+        let bounds = Bounds { timeout: config.timeout, limits: &limits.upstream };
         Ok(Self {
-            client: UpstreamClient::new(Source::HautAi, &config.url, &bounds)?,
+            client: UpstreamClient::new(Source::HautAi, &config.url, &bounds, metrics)?,
             base: config.url.clone(),
             access: Access::new(config)?,
             company: config.company_id,
@@ -104,6 +103,11 @@ impl HautAi {
 
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// For how long it is not asked, because it failed too often; `None`: it is.
+    pub fn paused_for(&self) -> Option<Duration> {
+        self.client.paused_for()
     }
 
     /// The company whose records these are: configured, or told by the login.

@@ -53,7 +53,7 @@ async fn get(app: &TestApp, query: &str, headers: &[(&str, &str)]) -> Got {
 }
 
 /// The value of a line of `/metrics`.
-async fn metric(app: &TestApp, line: &str) -> u64 {
+pub(crate) async fn metric(app: &TestApp, line: &str) -> u64 {
     let metrics = send(app, Method::GET, "/metrics", String::new(), &[]).await;
     let text = String::from_utf8(metrics.body).unwrap();
     let value = text.lines().find_map(|found| found.strip_prefix(line)?.trim().parse().ok());

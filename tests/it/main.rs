@@ -21,6 +21,7 @@ mod partial;
 mod playground;
 mod process;
 mod relations;
+mod resilience;
 mod sandbox;
 mod schema;
 mod scope;

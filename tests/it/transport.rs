@@ -135,6 +135,24 @@ async fn a_redirect_is_never_followed() {
 }
 
 #[tokio::test]
+async fn an_answers_links_are_not_followed() {
+    let trap = Double::json(|_| json!({"results": [], "projects": []})).await;
+    let next = format!("{}/{MARK}/?page=2", trap.url);
+    let list = move |_: &str| {
+        let record = json!({"id": SUBJECT, "name": "first", "links": {"self": next, "subjects": next}});
+        json!({"count": 40, "next": next, "previous": next, "results": [record], "projects": [record]})
+    };
+    let upstream = Double::json(list).await;
+    let app = TestApp::builder().set("BRAINSTEM_URL", &upstream.url).set("HAUT_AI_URL", &upstream.url);
+    let app = app.set("HAUT_AI_DATASET_IDS", sandbox::DATASET_IDS[0]).build().await;
+    for query in [LIST, "{ subjects(first: 3, filter: {sources: [HAUT_AI]}) { nodes { name } } }"] {
+        app.query(query).await;
+    }
+    assert!(upstream.requests().len() > 2, "{:?}", upstream.requests());
+    assert_eq!(trap.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn nobody_listening_is_unavailable() {
     // Bound and closed again: a port where nobody listens.
     let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();

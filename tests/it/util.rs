@@ -144,6 +144,8 @@ impl Builder {
             ("HAUT_AI_COMPANY_ID", sandbox::COMPANY_ID.to_owned()),
             ("BRAINSTEM_URL", sandbox.brainstem().url().to_owned()),
             ("BRAINSTEM_TOKEN", sandbox::BRAINSTEM_TOKEN.to_owned()),
+            // Tests don't wait for what fails.
+            ("LIMITS_UPSTREAM_BACKOFF_MS", "1".to_owned()),
         ];
         let is_set = |name: &str| self.variables.iter().any(|(set, _)| *set == name);
         variables.retain(|(name, _)| !self.without.contains(name) && !is_set(name));

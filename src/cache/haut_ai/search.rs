@@ -82,10 +82,13 @@ impl Search {
 
     /// Returns those that the server has no such request for.
     async fn ask_one_by_one(&mut self) -> Vec<HautAiSubjectId> {
-        let shared = &self.shared;
+        let (shared, viewer) = (&self.shared, &self.viewer);
         let began = shared.stores.records.moment();
         let asked = stream::iter(std::mem::take(&mut self.missing))
-            .map(|id| async move { (id, shared.source.subject(id).await) })
+            .map(|id| async move {
+                viewer.note_request();
+                (id, shared.source.subject(id).await)
+            })
             .buffer_unordered(FAN_OUT);
         let answers: Vec<_> = asked.collect().await;
         let mut unserved = Vec::new();

@@ -7,11 +7,14 @@ use std::{
 
 use futures::{
     FutureExt as _,
-    future::{BoxFuture, WeakShared, join_all},
+    future::{self, BoxFuture, WeakShared, join_all},
 };
 
 use super::{Answer, AnyRecord, Fetch, Fetches, Flight, Kept, Landed, OVERHEAD, Store};
-use crate::cache::{Key, Moment, Provenance, Viewer, freshness::Freshness, generations::Now};
+use crate::{
+    cache::{Key, Moment, Provenance, Viewer, freshness::Freshness, generations::Now},
+    sources::{Fault, SourceError},
+};
 
 /// A flight, as those who may join it find it.
 pub(super) struct Airborne<K> {
@@ -93,6 +96,10 @@ impl<K: Key> Store<K> {
                 // Nobody would wait for it, and it must not land here, where the lock is held.
                 continue;
             }
+            if let Err(fault) = viewer.begin_request() {
+                launched.extend(refused(keys, &fault));
+                continue;
+            }
             self.counts.flights.inc();
             let number = self.numbers.fetch_add(1, Ordering::Relaxed);
             let flight = self.flight(number, began, keys.clone(), fetch, within.clone());
@@ -120,7 +127,7 @@ impl<K: Key> Store<K> {
             let mut fetched = fetch.await;
             if let Some(error) = fetched.values().find_map(|answer| answer.as_ref().err()) {
                 landing.store.counts.failed.inc();
-                tracing::warn!(source = error.of.code(), fault = %error.fault, "a read failed");
+                tell(error);
             }
             let lifetimes = &landing.store.lifetimes;
             let made_of = within.provenance.freshness();
@@ -150,6 +157,24 @@ impl<K: Key> Store<K> {
     pub(super) fn flights(&self) -> MutexGuard<'_, HashMap<K, Airborne<K>>> {
         // A panic while it was held left at worst a flight that is not joined.
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was not begun, for the one who asked: nobody can join it.
+fn refused<K: Key>(keys: Vec<K>, fault: &Fault) -> Vec<(K, Flight<K>)> {
+    let error = |key: &K| Err(SourceError { of: key.source(), fault: fault.clone() });
+    let landed: HashMap<_, _> = keys.iter().map(|key| (key.clone(), error(key))).collect();
+    let landed = Arc::new((landed, Provenance::default().freshness()));
+    let flight = future::ready(landed).boxed().shared();
+    keys.into_iter().map(|key| (key, flight.clone())).collect()
+}
+
+/// Why the source is not asked was told when that began.
+fn tell(error: &SourceError) {
+    if matches!(error.fault, Fault::Paused { .. }) {
+        tracing::debug!(source = error.of.code(), fault = %error.fault, "a read failed");
+    } else {
+        tracing::warn!(source = error.of.code(), fault = %error.fault, "a read failed");
     }
 }
 

@@ -12,7 +12,7 @@ use futures::{channel::oneshot, executor::block_on, future::join_all};
 
 use super::*;
 use crate::{
-    cache::metrics::CacheMetrics,
+    cache::{Requests, metrics::CacheMetrics},
     config::Lifetime,
     domain::Source,
     sources::{CredentialId, Fault},
@@ -51,7 +51,12 @@ pub(in crate::cache) fn lifetimes(fresh: Duration, stale: Duration, stale_if_err
 }
 
 fn viewer() -> Viewer {
-    Viewer::new(CredentialId::of(Source::BrainStem, &["test"]), &Arc::default())
+    viewer_with(&Arc::default())
+}
+
+fn viewer_with(provenance: &Arc<Provenance>) -> Viewer {
+    let requests = Arc::new(Requests::new(u64::MAX));
+    Viewer::new(CredentialId::of(Source::BrainStem, &["test"]), provenance, &requests)
 }
 
 impl<K: Key> Store<K> {
@@ -285,7 +290,7 @@ async fn who_wants_fresh_data_is_served_nothing_that_was_read_before() {
     let (send, receive) = oneshot::channel();
     let flying = store.one::<u64>(&2, async { Ok(Some(weighed(receive.await.unwrap()))) });
     store.keep(store.moment(), 1, &weighed(1));
-    let fresh = Viewer::new(viewer().credential, &Arc::new(Provenance::fresh_only()));
+    let fresh = viewer_with(&Arc::new(Provenance::fresh_only()));
     for (key, expected) in [(1, 10), (2, 20)] {
         let read = store.answer::<u64, _>(&fresh, &key, |_| async move { Ok(Some(weighed(expected))) });
         assert_eq!(read.get().await.unwrap().as_deref(), Some(&expected));
@@ -336,7 +341,7 @@ async fn what_is_not_there_any_more_stays_in_no_reserve() {
     lifetimes.absent = Duration::ZERO;
     let store = store_with(1 << 20, lifetimes, LONG);
     store.keep(store.moment(), 1, &weighed(1));
-    let fresh = Viewer::new(viewer().credential, &Arc::new(Provenance::fresh_only()));
+    let fresh = viewer_with(&Arc::new(Provenance::fresh_only()));
     assert_eq!(store.answer::<u64, _>(&fresh, &1, |_| async { Ok(None) }).get().await, Ok(None));
     assert_eq!(store.one::<u64>(&1, async { Err(failure()) }).get().await, Err(failure()));
 }
@@ -344,7 +349,7 @@ async fn what_is_not_there_any_more_stays_in_no_reserve() {
 #[tokio::test]
 async fn who_wants_fresh_data_joins_nobody_who_takes_what_is_kept() {
     let store = store(1 << 20, LONG);
-    let fresh = Viewer::new(viewer().credential, &Arc::new(Provenance::fresh_only()));
+    let fresh = viewer_with(&Arc::new(Provenance::fresh_only()));
     let (_send, receive) = oneshot::channel();
     let _flying = store.one::<u64>(&1, async { Ok(Some(weighed(receive.await.unwrap()))) });
     let read = store.answer::<u64, _>(&fresh, &1, |_| async { Ok(Some(weighed(2))) });

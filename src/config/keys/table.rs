@@ -15,6 +15,7 @@ const fn bytes(min: u64, max: u64) -> Kind {
 }
 
 const ONE_REQUEST: Kind = Kind::Millis { min: 1, max: 600_000 };
+const PERCENT: Kind = Kind::Count { min: 0, max: 100, unit: "percent" };
 const KEPT_FOR: Kind = Kind::Millis { min: 0, max: 86_400_000 };
 
 /// Every key there is, in the order of the documentation.
@@ -329,6 +330,85 @@ pub static KEYS: &[Key] = &[
         Kind::Count { min: 1, max: 10_000, unit: "requests" },
         "32",
         "Requests in flight towards one source.",
+    ),
+    value(
+        Section::Limits,
+        "upstream_rate",
+        Kind::Count { min: 0, max: 1_000, unit: "requests" },
+        "0",
+        "Requests a second towards one source, evenly spaced; more wait. 0: no bound.",
+    ),
+    value(
+        Section::Limits,
+        "upstream_requests",
+        Kind::Count { min: 1, max: 1_000_000, unit: "requests" },
+        "1000",
+        "Requests that one operation may make of the sources; what needs more is QUERY_TOO_COMPLEX.",
+    ),
+    value(
+        Section::Limits,
+        "upstream_connect_ms",
+        ONE_REQUEST,
+        "5000",
+        "Making a connection to a source; past it the request is UPSTREAM_TIMEOUT.",
+    ),
+    value(
+        Section::Limits,
+        "upstream_idle_ms",
+        ONE_REQUEST,
+        "5000",
+        "Between two pieces of an answer's body; past it the request is UPSTREAM_TIMEOUT.",
+    ),
+    value(
+        Section::Limits,
+        "upstream_tries",
+        Kind::Count { min: 1, max: 10, unit: "tries" },
+        "3",
+        "How often a read is sent at most where its connection fails or the source is not ready; 1: no retries. Writes are \
+         never sent again.",
+    ),
+    value(
+        Section::Limits,
+        "upstream_backoff_ms",
+        Kind::Millis { min: 1, max: 60_000 },
+        "100",
+        "The first pause before a retry; each is twice as long as the one before, and up to twice that by chance.",
+    ),
+    value(
+        Section::Limits,
+        "upstream_retry_wait_ms",
+        Kind::Millis { min: 1, max: 60_000 },
+        "2000",
+        "The longest pause before a retry; where a source's `Retry-After` is longer there is none.",
+    ),
+    value(Section::Limits, "upstream_retry_percent", PERCENT, "20", "Retries for a hundred reads; 0: no retries."),
+    value(
+        Section::Limits,
+        "upstream_failure_percent",
+        Kind::Count { min: 1, max: 100, unit: "percent" },
+        "60",
+        "From this share of failures on a source is not asked for a while (`upstream_pause_ms`).",
+    ),
+    value(
+        Section::Limits,
+        "upstream_failure_minimum",
+        Kind::Count { min: 1, max: 100_000, unit: "requests" },
+        "10",
+        "Requests within the window below which no share counts; so many failures in a row are enough, however long they took.",
+    ),
+    value(
+        Section::Limits,
+        "upstream_failure_window_ms",
+        Kind::Millis { min: 10, max: 600_000 },
+        "10000",
+        "Of which time the share of failures is.",
+    ),
+    value(
+        Section::Limits,
+        "upstream_pause_ms",
+        Kind::Millis { min: 0, max: 600_000 },
+        "5000",
+        "How long a source that failed too often is not asked; then one request tries how it fares. 0: it is always asked.",
     ),
     value(
         Section::Limits,

@@ -228,7 +228,7 @@ fn records_without_a_readable_id_keep_their_place() {
 
 fn client(url: &str) -> BrainStem {
     let config = config::Config::from_variables([("BRAINSTEM_URL", url), ("BRAINSTEM_TOKEN", "t")]).unwrap();
-    BrainStem::new(&config.brainstem.unwrap(), &config.limits).unwrap()
+    BrainStem::new(&config.brainstem.unwrap(), &config.limits, &UpstreamMetrics::default()).unwrap()
 }
 
 proptest! {

@@ -212,7 +212,9 @@ impl Login {
             match source.traffic.watch(self.ask(source, "refresh", &body)).await {
                 Ok(tokens) => return self.open(tokens, Some(token), old.company),
                 // A login would fare no better.
-                Err(error) if matches!(error.fault, Fault::Timeout | Fault::Unreachable(_)) => return Err(error),
+                Err(error) if matches!(error.fault, Fault::Timeout | Fault::Unreachable(_) | Fault::Paused { .. }) => {
+                    return Err(error);
+                }
                 Err(error) => tracing::info!(%error, "the Haut.AI token could not be refreshed: logging in"),
             }
         }
@@ -263,8 +265,12 @@ impl Login {
 fn pause(failure: &SourceError) -> Duration {
     match failure.fault {
         Fault::RateLimited { retry_after } => retry_after.unwrap_or(LOGIN_PAUSE).min(LONGEST_PAUSE),
-        Fault::Refused { .. } | Fault::Conflict | Fault::Status(_) | Fault::Invalid(_) => LOGIN_PAUSE,
-        Fault::Timeout | Fault::Unreachable(_) | Fault::Unready { .. } => Duration::ZERO,
+        Fault::Refused { .. }
+        | Fault::Conflict
+        | Fault::TooManyRequests { .. }
+        | Fault::Status(_)
+        | Fault::Invalid(_) => LOGIN_PAUSE,
+        Fault::Timeout | Fault::Unreachable(_) | Fault::Unready { .. } | Fault::Paused { .. } => Duration::ZERO,
     }
 }
 

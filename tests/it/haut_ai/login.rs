@@ -73,6 +73,23 @@ async fn a_token_rejected_in_the_middle_costs_one_login_and_nobody_sees_it() {
 }
 
 #[tokio::test]
+async fn a_token_that_expires_in_the_middle_of_a_burst_costs_one_login_and_nobody_sees_it() {
+    let app = logged_in().await;
+    different(&app, 1..2).await[0].data();
+    app.clear_logs();
+    app.haut_ai().set_knobs(|knobs| {
+        knobs.latency = Duration::from_millis(20);
+        knobs.faults.push(Fault::new(FaultKind::ExpireLogins).on_method("GET").every(20).times(1));
+    });
+    different(&app, 2..61).await.iter().for_each(|answer| _ = answer.data());
+    let log = app.haut_ai().take_log();
+    let refused = log.iter().filter(|request| request.status == 401).count();
+    assert_eq!((logins(&log), log.len()), (1, 59 + refused + 1));
+    // Some had their answers before, and more than one was refused.
+    assert!((2..59).contains(&refused), "{refused}");
+}
+
+#[tokio::test]
 async fn a_token_is_renewed_before_it_expires_and_used_on_where_that_fails() {
     let [renewed, stuck] = [(), ()].map(|()| {
         let builder = with_login(HAUT_AI_USERNAME, HAUT_AI_PASSWORD);

@@ -238,7 +238,7 @@ async fn a_scan_reads_whole_pages() {
 /// A record whose sex could not be looked up is left for later, with all behind it.
 #[tokio::test]
 async fn a_sex_that_cannot_be_looked_up_costs_no_record() {
-    let app = TestApp::builder().empty().without_brainstem().build().await;
+    let app = TestApp::builder().empty().without_brainstem().set("LIMITS_UPSTREAM_TRIES", "1").build().await;
     let sexes = app.haut_ai().records("biological_sexes");
     let female = sexes.iter().find(|sex| sex["tech_name"] == "female").unwrap();
     let mut one = person(&Dice::new(3).uuid(), DATASET_IDS[0], "bare");

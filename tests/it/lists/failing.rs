@@ -80,7 +80,7 @@ fn upstream<'a>(app: &'a TestApp, source: &str) -> &'a Upstream {
 }
 
 async fn app() -> TestApp {
-    let app = TestApp::builder().empty().set("CACHE_FRESH_MS", "0").build().await;
+    let app = TestApp::builder().empty().set("CACHE_FRESH_MS", "0").set("LIMITS_UPSTREAM_PAUSE_MS", "0").build().await;
     fill(&app, &mut Dice::new(77), false);
     add_people(&app, 25);
     add_animals(&app, 25);

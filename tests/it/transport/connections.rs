@@ -87,20 +87,21 @@ async fn a_read_on_a_connection_that_closes_is_sent_once_more_and_nobody_sees_it
 }
 
 #[tokio::test]
-async fn a_server_that_closes_every_connection_is_asked_twice_and_not_for_ever() {
+async fn a_server_that_closes_every_connection_is_asked_four_times_and_not_for_ever() {
     let upstream = Closing::serve(0, "").await;
     let app = animals().set("BRAINSTEM_URL", &upstream.url).build().await;
     let expected = json!({"code": "UPSTREAM_UNAVAILABLE", "source": "BRAINSTEM", "retryable": true});
     assert_eq!(only_error(&app.query(LIST).await, "projects"), expected);
-    assert!(upstream.seen().1 <= 2, "{:?}", upstream.seen());
+    // Three tries, and one more at once on a connection that cannot have been idle.
+    assert!(upstream.seen().1 <= 4, "{:?}", upstream.seen());
 }
 
 #[tokio::test]
-async fn an_answer_that_began_is_not_asked_for_again() {
+async fn an_answer_that_breaks_off_is_asked_for_as_often_as_any() {
     let upstream = Closing::serve(0, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"projects\"").await;
     let app = animals().set("BRAINSTEM_URL", &upstream.url).build().await;
     assert_eq!(only_error(&app.query(LIST).await, "projects")["code"], "UPSTREAM_UNAVAILABLE");
-    assert_eq!(upstream.seen(), (1, 1));
+    assert_eq!(upstream.seen(), (3, 3));
 }
 
 #[tokio::test]

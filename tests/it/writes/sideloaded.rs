@@ -50,7 +50,7 @@ async fn records_that_came_along_are_from_before_the_write_or_purge() {
             if is_purge {
                 let request = http::request(Method::POST, "/admin/purge").header(CONTENT_TYPE, "application/json");
                 let request = request.body(Body::from(json!({"source": "BRAINSTEM"}).to_string())).unwrap();
-                assert_eq!(http::send(app.app.router(), request).await.status, 200);
+                assert_eq!(http::send(app.app.front(), request).await.status, 200);
             } else {
                 update(&app, &animal_id(ANIMAL), json!({"brainStem": {"description": "x"}})).await;
             }
