@@ -74,7 +74,8 @@ impl Generations {
     /// The state of things, which holds still until this is dropped: no write is answered in between.
     pub(super) fn now(&self) -> Now<'_> {
         // Nothing can panic while it is held.
-        Now(self.sources.read().unwrap_or_else(PoisonError::into_inner))
+        let sources = self.sources.read().unwrap_or_else(PoisonError::into_inner);
+        Now { sources, at: Time::now() }
     }
 
     /// A write was answered, or nobody will ever know: whatever is read so far is from before it.
@@ -123,22 +124,26 @@ impl Written {
 }
 
 /// The generations as they are while this is held.
-pub(super) struct Now<'a>(RwLockReadGuard<'a, BySource>);
+pub(super) struct Now<'a> {
+    sources: RwLockReadGuard<'a, BySource>,
+    /// When it was taken hold of. Asking the clock anew for each of hundreds of keys takes a good part of a look's time.
+    pub(super) at: Time,
+}
 
 impl Now<'_> {
     pub(super) fn moment(&self) -> Moment {
-        Moment { haut_ai: self.0.haut_ai.mark(), brainstem: self.0.brainstem.mark(), at: Time::now() }
+        Moment { haut_ai: self.sources.haut_ai.mark(), brainstem: self.sources.brainstem.mark(), at: self.at }
     }
 
     pub(super) fn beginning(&self) -> Beginning {
-        Beginning { haut_ai: self.0.haut_ai.swept, brainstem: self.0.brainstem.swept }
+        Beginning { haut_ai: self.sources.haut_ai.swept, brainstem: self.sources.brainstem.swept }
     }
 
     /// Whether a whole answer that has such a part, and began then, shows nothing older than what a write or purge left.
     pub(super) fn holds(&self, part: Part, began: Beginning) -> bool {
         let (written, began) = match part.source {
-            Source::HautAi => (&self.0.haut_ai, began.haut_ai),
-            Source::BrainStem => (&self.0.brainstem, began.brainstem),
+            Source::HautAi => (&self.sources.haut_ai, began.haut_ai),
+            Source::BrainStem => (&self.sources.brainstem, began.brainstem),
         };
         if part.is_steady {
             return written.swept.purges == began.purges;
@@ -150,8 +155,8 @@ impl Now<'_> {
     /// Whether no write or purge that can change this answer was answered since then.
     pub(super) fn is_current(&self, key: &impl Key, began: Moment) -> bool {
         let (now, began) = match key.source() {
-            Source::HautAi => (self.0.haut_ai.mark(), began.haut_ai),
-            Source::BrainStem => (self.0.brainstem.mark(), began.brainstem),
+            Source::HautAi => (self.sources.haut_ai.mark(), began.haut_ai),
+            Source::BrainStem => (self.sources.brainstem.mark(), began.brainstem),
         };
         let purges = |mark: Mark| (mark.since.purges, mark.swept.purges);
         if key.is_steady() { purges(now) == purges(began) } else { now == began }
@@ -160,8 +165,8 @@ impl Now<'_> {
     /// Whether a write of unknown outcome may change this answer at any time.
     pub(super) fn is_suspect(&self, key: &impl Key) -> bool {
         let written = match key.source() {
-            Source::HautAi => &self.0.haut_ai,
-            Source::BrainStem => &self.0.brainstem,
+            Source::HautAi => &self.sources.haut_ai,
+            Source::BrainStem => &self.sources.brainstem,
         };
         let suspected = written.suspected.as_ref();
         suspected.is_some_and(|(touched, until)| Instant::now() < *until && key.is_touched(touched))
