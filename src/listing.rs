@@ -77,6 +77,14 @@ impl<'a> Walk<'a> {
                 break;
             };
             page.take(source, &mut people, &mut animals);
+            // Without an order the same source goes on, and what was read already needs nobody to wait or compare.
+            let is_at_hand = |people: &mut Side<'_, '_>, animals: &mut Side<'_, '_>| match source {
+                Source::HautAi => people.is_at_hand(),
+                Source::BrainStem => animals.is_at_hand(),
+            };
+            while self.order.is_none() && page.len() < count && is_at_hand(&mut people, &mut animals) {
+                page.take(source, &mut people, &mut animals);
+            }
         }
         let reached =
             SubjectPosition { haut_ai: people.border().clone(), brainstem: animals.border().clone(), record: None };

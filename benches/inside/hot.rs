@@ -20,14 +20,14 @@ use subject_gateway::{
     cache::{Provenance, Sources},
     config::Config,
     domain::{
-        Id, NodeId, Procedure, Subject, SubjectId,
+        HautAiSubjectId, Id, NodeId, Procedure, Subject, SubjectId,
         cursor::{self, Border, Fingerprint, SubjectPosition},
     },
     http::Front,
     sandbox::{BRAINSTEM_TOKEN, COMPANY_ID, HAUT_AI_TOKEN, Sandbox},
     schema::{
         self, GatewaySchema, RequestContext,
-        execution::{Outcome, prepare},
+        execution::{Outcome, Prepared, prepare},
     },
     sources::{
         UpstreamMetrics,
@@ -40,6 +40,10 @@ use uuid::Uuid;
 
 const Q1: &str = "query Q1 { subjects(first: 100, filter: {sources: [BRAINSTEM]}) { nodes { id name sex birthDate \
                   projects { id name } procedures { nodes { id type dateTime } } } } }";
+/// Beside Q1's list something that is in no source, so that variables differ and records do not.
+const Q1_WITH_VARIABLE: &str = "query Q1($absent: ID!) { subjects(first: 100, filter: {sources: [BRAINSTEM]}) { nodes { id \
+                                name sex birthDate projects { id name } procedures { nodes { id type dateTime } } } } \
+                                absent: node(id: $absent) { id } }";
 const ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_4ef0_8000_0123_4567_89ab);
 /// In milliseconds: nothing gets old meanwhile.
 const DAY: &str = "86400000";
@@ -57,8 +61,10 @@ pub(crate) const ALL: &[Path] = &[
     ("page of 100 subjects: read", |hot| _ = black_box(hot.page::<Subject>(&hot.subjects))),
     ("page of 100 procedures: read", |hot| _ = black_box(hot.page::<Procedure>(&hot.procedures))),
     ("document Q1: parse and validate", |hot| _ = black_box(hot.specification().first_error(black_box(Q1)))),
+    ("document Q1, known: coerce and collect", |hot| _ = black_box(hot.prepared())),
     ("Q1 from memory: execute", |hot| _ = black_box(hot.executed())),
     ("Q1 from memory: execute and write", |hot| _ = black_box(hot.written())),
+    ("Q1 by the router: other variables each time", |hot| _ = black_box(hot.answered(&hot.with_variables()))),
     ("Q1 by the router: another document each time", |hot| _ = black_box(hot.answered(&hot.another()))),
     ("Q1 by the router: the same again", |hot| _ = black_box(hot.answered(&hot.same))),
 ];
@@ -142,6 +148,9 @@ impl Hot {
         ensure!(nodes.is_some_and(|nodes| nodes.len() == 100), "Q1 has not 100 subjects: {}", routed["errors"]);
         ensure!(read(&self.written()?)? == routed, "the executor's answer is not the router's");
         ensure!(read(&self.answered(&self.another())?)? == routed, "another document has another answer");
+        let beside = read(&self.answered(&self.with_variables())?)?;
+        ensure!(beside["data"]["subjects"] == routed["data"]["subjects"], "with variables the list is another");
+        ensure!(beside["data"]["absent"].is_null() && beside["errors"].is_null(), "{}", beside["errors"]);
         let pages = [self.page::<Subject>(&self.subjects), self.page::<Procedure>(&self.procedures)];
         ensure!(pages == [Some(PAGE); 2], "a page was not read: {pages:?}");
         ensure!(self.specification().first_error(Q1).is_none(), "Q1 is not valid");
@@ -156,10 +165,14 @@ impl Hot {
         schema::specification(&self.schema)
     }
 
+    fn prepared(&self) -> Result<Prepared, Outcome> {
+        prepare(&self.schema, Request::new(Q1), false)
+    }
+
     fn executed(&self) -> anyhow::Result<Outcome> {
         let provenance = Arc::new(Provenance::default());
         let context = RequestContext::new(&self.sources, Scopes::all(), &provenance, Instant::now() + DEADLINE);
-        match prepare(&self.schema, Request::new(Q1), false) {
+        match self.prepared() {
             Ok(prepared) => self.runtime.block_on(prepared.execute(&self.schema, context)).context("Q1 took too long"),
             Err(refused) => Ok(refused),
         }
@@ -172,9 +185,24 @@ impl Hot {
         }
     }
 
-    /// A body that was not sent before.
+    fn next_number(&self) -> u32 {
+        self.number.replace(self.number.get() + 1)
+    }
+
+    /// A document that was sent before, with variables that were not.
+    fn with_variables(&self) -> Bytes {
+        let absent = HautAiSubjectId {
+            company: Uuid::max(),
+            dataset: Uuid::max(),
+            subject: Uuid::from_u128(u128::from(self.next_number())),
+        };
+        let absent = NodeId::Subject(SubjectId::HautAi(absent)).to_string();
+        Bytes::from(json!({ "query": Q1_WITH_VARIABLE, "variables": { "absent": absent } }).to_string())
+    }
+
+    /// A body with a document that was not sent before.
     fn another(&self) -> Bytes {
-        let number = self.number.replace(self.number.get() + 1);
+        let number = self.next_number();
         Bytes::from(json!({ "query": Q1.replacen("Q1", &format!("Q1_{number:08}"), 1) }).to_string())
     }
 

@@ -101,8 +101,8 @@ impl Lifetimes {
         if is_there { fresh.saturating_add(lifetime.stale.max(lifetime.stale_if_error)) } else { fresh }
     }
 
-    pub(super) fn state(&self, is_steady: bool, is_there: bool, freshness: Freshness) -> State {
-        let over = Time::now().since(freshness.fresh_until);
+    pub(super) fn state(&self, now: Time, is_steady: bool, is_there: bool, freshness: Freshness) -> State {
+        let over = now.since(freshness.fresh_until);
         if over.is_zero() {
             State::Fresh
         } else if is_there && over <= self.of(is_steady).stale {

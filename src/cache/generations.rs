@@ -88,7 +88,8 @@ impl Generations {
     /// The state of things, which holds still until this is dropped: no write is answered in between.
     pub(super) fn now(&self) -> Now<'_> {
         // Nothing can panic while it is held.
-        Now(self.sources.read().unwrap_or_else(PoisonError::into_inner))
+        let sources = self.sources.read().unwrap_or_else(PoisonError::into_inner);
+        Now { sources, at: Time::now() }
     }
 
     /// A write was answered, or nobody will ever know: whatever is read so far is from before it.
@@ -153,15 +154,19 @@ impl Written {
 }
 
 /// The generations as they are while this is held.
-pub(super) struct Now<'a>(RwLockReadGuard<'a, BySource>);
+pub(super) struct Now<'a> {
+    sources: RwLockReadGuard<'a, BySource>,
+    /// When it was taken hold of. Asking the clock anew for each of hundreds of keys takes a good part of a look's time.
+    pub(super) at: Time,
+}
 
 impl Now<'_> {
     pub(super) fn moment(&self) -> Moment {
-        Moment { haut_ai: self.0.haut_ai.mark(), brainstem: self.0.brainstem.mark(), at: Time::now() }
+        Moment { haut_ai: self.sources.haut_ai.mark(), brainstem: self.sources.brainstem.mark(), at: self.at }
     }
 
     pub(super) fn beginning(&self) -> Beginning {
-        Beginning { haut_ai: self.0.haut_ai.swept, brainstem: self.0.brainstem.swept, at: Time::now() }
+        Beginning { haut_ai: self.sources.haut_ai.swept, brainstem: self.sources.brainstem.swept, at: self.at }
     }
 
     /// Whether a whole answer that has such a part, and began then, shows nothing older than what a write or purge left.
@@ -197,13 +202,13 @@ impl Now<'_> {
     /// Whether a write of unknown outcome may change this answer at any time.
     pub(super) fn is_suspect(&self, key: &impl Key) -> bool {
         let suspicion = self.written(key.source()).suspicion.as_ref();
-        suspicion.is_some_and(|suspicion| suspicion.is_about(key, Time::now()))
+        suspicion.is_some_and(|suspicion| suspicion.is_about(key, self.at))
     }
 
     fn written(&self, source: Source) -> &Written {
         match source {
-            Source::HautAi => &self.0.haut_ai,
-            Source::BrainStem => &self.0.brainstem,
+            Source::HautAi => &self.sources.haut_ai,
+            Source::BrainStem => &self.sources.brainstem,
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{cmp::Ordering, fmt, hash, marker::PhantomData};
 
-use base64::{Engine as _, display::Base64Display, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -145,6 +145,8 @@ pub enum NodeId {
 pub struct MalformedId;
 
 const VERSION: u8 = 1;
+/// Bytes of the longest tuple.
+const LONGEST: usize = 3 + 3 * 16;
 const HAUT_AI: u8 = 1;
 const BRAINSTEM: u8 = 2;
 
@@ -220,6 +222,21 @@ impl NodeId {
         }
     }
 
+    /// Hands over the global id. A list has hundreds of them: nothing is allocated.
+    pub fn with_text<R>(&self, take: impl FnOnce(&str) -> R) -> R {
+        let (kind, source, uuids) = self.parts();
+        let mut tuple = [VERSION; LONGEST];
+        (tuple[1], tuple[2]) = (kind, source);
+        let mut length = 3;
+        for uuid in uuids.iter().flatten() {
+            tuple[length..length + 16].copy_from_slice(uuid.as_bytes());
+            length += 16;
+        }
+        let mut text = [0; LONGEST.div_ceil(3) * 4];
+        let length = URL_SAFE_NO_PAD.encode_slice(&tuple[..length], &mut text).expect("there is room for the longest");
+        take(std::str::from_utf8(&text[..length]).expect("base64 is ASCII"))
+    }
+
     /// Reads a global id.
     pub fn decode(text: &str) -> Result<Self, MalformedId> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| MalformedId)?;
@@ -257,12 +274,7 @@ impl NodeId {
 impl fmt::Display for NodeId {
     /// The global id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A list has hundreds of them: nothing is allocated.
-        let (kind, source, uuids) = self.parts();
-        let mut bytes = [VERSION, kind, source].into_iter().chain(uuids.iter().flatten().flat_map(|id| *id.as_bytes()));
-        let mut tuple = [0; 3 + 3 * 16];
-        let length = tuple.iter_mut().zip(&mut bytes).map(|(place, byte)| *place = byte).count();
-        Base64Display::new(&tuple[..length], &URL_SAFE_NO_PAD).fmt(f)
+        self.with_text(|text| f.write_str(text))
     }
 }
 

@@ -116,6 +116,11 @@ impl<'w, 'a> Side<'w, 'a> {
         self.head.is_some()
     }
 
+    /// Whether the next subject is there without waiting.
+    pub(super) fn is_at_hand(&mut self) -> bool {
+        self.has_advanced() && self.head.is_some()
+    }
+
     async fn look(&mut self, access: Access<'a>, want: u64, deadline: Deadline) -> Result<(), LoadError> {
         let from = (self.direction, &self.border);
         let stream = match &mut self.stream {

@@ -278,6 +278,16 @@ pub(super) async fn of_list<T: Model, G>(
     paging: Paging,
     wrap: fn(Arc<T>) -> G,
 ) -> Result<Option<Connection<G>>> {
+    // Apart: the futures of all fields of a type are as large as the largest of them, and moved several times.
+    Box::pin(read_list(ctx, list, paging, wrap)).await
+}
+
+async fn read_list<T: Model, G>(
+    ctx: &Context<'_>,
+    list: BrainStemList,
+    paging: Paging,
+    wrap: fn(Arc<T>) -> G,
+) -> Result<Option<Connection<G>>> {
     let request = RequestContext::of(ctx);
     let slice = paging.read::<ListPosition>(list.fingerprint)?;
     let Some((source, viewer)) = request.sources.brainstem.as_ref().zip(request.viewers.brainstem.as_ref()) else {

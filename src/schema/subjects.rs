@@ -132,7 +132,8 @@ pub(super) async fn merged(
     order: Option<SubjectOrder>,
 ) -> Result<SubjectConnection> {
     let filter = filter.unwrap_or_default().read()?;
-    filtered(ctx, "subjects", paging, filter, order).await
+    // Apart: the futures of all fields of a type are as large as the largest of them, and moved several times.
+    Box::pin(filtered(ctx, "subjects", paging, filter, order)).await
 }
 
 async fn filtered(
@@ -244,7 +245,7 @@ pub(super) async fn of_project(
             "`filter.projectId` names other projects: expected none here, where the project is given.".to_owned(),
         ));
     }
-    filtered(ctx, "project.subjects", paging, filter, order).await
+    Box::pin(filtered(ctx, "project.subjects", paging, filter, order)).await
 }
 
 /// A subject by its typed id.

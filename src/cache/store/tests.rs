@@ -246,7 +246,7 @@ fn aged(stale: Duration, stale_if_error: Duration) -> Arc<Store<u64>> {
     let began = store.moment();
     let freshness = Freshness { read: began.at, fresh_until: began.at, is_stale: false };
     store.insert(began, 1, Kept::of(&weighed(1), freshness));
-    while store.lifetimes.state(false, true, freshness) == State::Fresh {
+    while store.lifetimes.state(Time::now(), false, true, freshness) == State::Fresh {
         std::hint::spin_loop();
     }
     store

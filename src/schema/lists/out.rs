@@ -1,13 +1,13 @@
 //! JSON as it is written, and the errors that come up meanwhile. Knows no type of the schema.
 
-use std::{io::Write as _, ops::Range};
+use std::{fmt::Write as _, ops::Range};
 
 use async_graphql::{
     EnumType, Name, PathSegment, Pos, QueryPathNode, QueryPathSegment, ServerError, Value, indexmap::IndexMap,
     resolver_utils::enum_value,
 };
 use async_graphql_value::RAW_VALUE_TOKEN;
-use jiff::{Timestamp, civil::Date};
+use jiff::{Timestamp, civil::Date, fmt::temporal::DateTimePrinter};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -16,28 +16,32 @@ use crate::{
     schema::error::Error,
 };
 
+const PRINTER: DateTimePrinter = DateTimePrinter::new();
+
 /// An answer's text in the making.
 #[derive(Default)]
 pub struct Out {
-    json: Vec<u8>,
+    json: String,
     pub(super) errors: Vec<ServerError>,
 }
 
 impl Out {
     /// With room for so many bytes.
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self { json: Vec::with_capacity(bytes), errors: Vec::new() }
+        Self { json: String::with_capacity(bytes), errors: Vec::new() }
     }
 
     /// What was written. The errors are the caller's to take first.
     pub(super) fn into_text(self) -> String {
-        String::from_utf8(self.json).expect("only texts are written")
+        self.json
     }
 
     /// Writes what no one has written by hand here.
     pub(super) fn serialize(&mut self, value: &impl Serialize) {
-        // Writing into memory does not fail, and nothing here has other keys than texts.
-        let _ = serde_json::to_writer(&mut self.json, value);
+        // Nothing here fails to be written, or has other keys than texts.
+        if let Ok(json) = serde_json::to_string(value) {
+            self.verbatim(&json);
+        }
     }
 
     /// Writes a value.
@@ -67,7 +71,7 @@ impl Out {
 
     /// JSON that needs nothing done to it.
     pub(super) fn verbatim(&mut self, json: &str) {
-        self.json.extend_from_slice(json.as_bytes());
+        self.json.push_str(json);
     }
 
     pub(super) fn null(&mut self) {
@@ -76,14 +80,14 @@ impl Out {
 
     /// Writes a list by what writes one of its items.
     pub(super) fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut each: impl FnMut(usize, T, &mut Self)) {
-        self.json.push(b'[');
+        self.json.push('[');
         for (at, item) in items.into_iter().enumerate() {
             if at > 0 {
-                self.json.push(b',');
+                self.json.push(',');
             }
             each(at, item, self);
         }
-        self.json.push(b']');
+        self.json.push(']');
     }
 
     /// Where the next byte goes, and how many errors there are: equal marks, equal errors.
@@ -104,9 +108,10 @@ impl Out {
     }
 
     /// Text that JSON writes as it is, but for the quotes.
-    fn plain(&mut self, text: impl std::fmt::Display) {
-        // Writing into memory does not fail.
-        let _ = write!(self.json, "\"{text}\"");
+    fn plain(&mut self, text: &str) {
+        self.json.push('"');
+        self.json.push_str(text);
+        self.json.push('"');
     }
 }
 
@@ -160,7 +165,11 @@ impl<T: Put> Put for Vec<T> {
 
 impl Put for str {
     fn put(&self, out: &mut Out) {
-        out.serialize(&self);
+        if self.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\')) {
+            out.plain(self);
+        } else {
+            out.serialize(&self);
+        }
     }
 }
 
@@ -190,25 +199,30 @@ impl Put for u64 {
 
 impl Put for Date {
     fn put(&self, out: &mut Out) {
-        out.plain(self);
+        out.json.push('"');
+        // Writing into memory does not fail.
+        let _ = PRINTER.print_date(self, &mut out.json);
+        out.json.push('"');
     }
 }
 
 impl Put for Timestamp {
     fn put(&self, out: &mut Out) {
-        out.plain(self);
+        out.json.push('"');
+        let _ = PRINTER.print_timestamp(self, &mut out.json);
+        out.json.push('"');
     }
 }
 
 impl Put for Uuid {
     fn put(&self, out: &mut Out) {
-        out.plain(self);
+        out.plain(self.hyphenated().encode_lower(&mut Self::encode_buffer()));
     }
 }
 
 impl Put for NodeId {
     fn put(&self, out: &mut Out) {
-        out.plain(self);
+        self.with_text(|text| out.plain(text));
     }
 }
 
@@ -234,15 +248,53 @@ impl Put for Value {
 
 impl Out {
     fn fields(&mut self, fields: &IndexMap<Name, Value>) {
-        self.json.push(b'{');
+        self.json.push('{');
         for (at, (name, value)) in fields.iter().enumerate() {
             if at > 0 {
-                self.json.push(b',');
+                self.json.push(',');
             }
             self.put(name.as_str());
-            self.json.push(b':');
+            self.json.push(':');
             value.put(self);
         }
-        self.json.push(b'}');
+        self.json.push('}');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, ToSpan as _, civil::date};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(value: &(impl Put + ?Sized)) -> String {
+        let mut out = Out::default();
+        out.put(value);
+        out.into_text()
+    }
+
+    proptest! {
+        #[test]
+        fn texts_are_written_as_serde_does(text in any::<String>(), plain in "[ -~]{0,20}") {
+            prop_assert_eq!(written(text.as_str()), serde_json::to_string(&text).unwrap());
+            prop_assert_eq!(written(plain.as_str()), serde_json::to_string(&plain).unwrap());
+        }
+
+        #[test]
+        fn days_instants_and_uuids_are_written_as_they_display(
+            days in 0..3_000_000_i32,
+            instant in any::<(i32, i32)>(),
+            uuid in any::<u128>(),
+        ) {
+            let day = date(-1000, 1, 1).checked_add(days.days()).unwrap();
+            prop_assert_eq!(written(&day), format!("\"{day}\""));
+            let (seconds, nanoseconds) = instant;
+            let since = SignedDuration::new(i64::from(seconds) * 30, nanoseconds % 1_000_000_000);
+            let instant = Timestamp::from_duration(since).unwrap();
+            prop_assert_eq!(written(&instant), format!("\"{instant}\""));
+            let uuid = Uuid::from_u128(uuid);
+            prop_assert_eq!(written(&uuid), format!("\"{uuid}\""));
+        }
     }
 }

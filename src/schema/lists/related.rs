@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, hash::Hash, ops::Range, sync::Arc};
 
+use ahash::RandomState;
 use async_graphql::{Pos, QueryPathNode, QueryPathSegment};
 use futures::{FutureExt as _, future::BoxFuture};
 
@@ -59,7 +60,7 @@ impl<'q> Selected<'q> {
 /// The keys of a level: each once, and which of them each object has.
 pub(super) struct Asked<K> {
     pub(super) keys: Vec<K>,
-    places: HashMap<K, usize>,
+    places: HashMap<K, usize, RandomState>,
     /// Places of all objects' keys, one object after the other.
     all: Vec<usize>,
     /// Each object's part of them; `None`: it has no list.
@@ -70,7 +71,7 @@ impl<K: Eq + Hash + Copy> Asked<K> {
     pub(super) fn with_capacity(objects: usize) -> Self {
         Self {
             keys: Vec::with_capacity(objects),
-            places: HashMap::with_capacity(objects),
+            places: HashMap::with_capacity_and_hasher(objects, RandomState::new()),
             all: Vec::with_capacity(objects),
             parts: Vec::with_capacity(objects),
         }
