@@ -168,6 +168,10 @@ impl Asked {
         let service = Arc::clone(&self.service);
         let (format, deadline, scopes) = (self.format, self.deadline, self.scopes);
         let provenance = Arc::new(if self.wants_fresh { Provenance::fresh_only() } else { Provenance::default() });
+        if request::registers(&fields) {
+            // A client that sends a document's text again has learnt that it was forgotten: each time, it is to be taken down.
+            provenance.mark_unrepeatable();
+        }
         let prepared = match service.request(fields) {
             Ok(request) => {
                 let name = request.operation_name.clone();

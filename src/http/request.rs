@@ -123,6 +123,12 @@ pub(super) fn from_fields(mut fields: Fields, documents: &Documents) -> Result<R
     Ok(request)
 }
 
+/// Whether a request brings the text of a document and its hash, so that the hash will do from then on.
+pub(super) fn registers(fields: &Fields) -> bool {
+    let has_hash = fields.get("extensions").is_some_and(|extensions| extensions["persistedQuery"].is_object());
+    has_hash && fields.get("query").is_some_and(Value::is_string)
+}
+
 /// What Apollo's protocol calls a document's hash.
 fn hash(extensions: &Fields) -> Result<Option<String>, Refusal> {
     let persisted = match extensions.get("persistedQuery") {

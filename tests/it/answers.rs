@@ -52,6 +52,22 @@ async fn get(app: &TestApp, query: &str, headers: &[(&str, &str)]) -> Got {
     send(app, Method::GET, &format!("/graphql?{query}"), String::new(), headers).await
 }
 
+#[tokio::test]
+async fn a_request_that_registers_its_document_is_always_read() {
+    let app = TestApp::new().await;
+    let hash = crate::http::sha256(LIST);
+    let extensions = json!({"persistedQuery": {"version": 1, "sha256Hash": hash}});
+    let with_text = json!({"query": LIST, "extensions": extensions}).to_string();
+    let by_hash = json!({ "extensions": extensions }).to_string();
+    // Otherwise one whose document was forgotten would send the text again and again.
+    for (body, expected) in [(with_text, 0), (by_hash, 1)] {
+        send(&app, Method::POST, "/graphql", body.clone(), &[]).await;
+        let hits = metric(&app, ANSWER_HITS).await;
+        let again = send(&app, Method::POST, "/graphql", body, &[]).await;
+        assert_eq!((again.status, metric(&app, ANSWER_HITS).await), (StatusCode::OK, hits + expected));
+    }
+}
+
 /// The value of a line of `/metrics`.
 pub(crate) async fn metric(app: &TestApp, line: &str) -> u64 {
     let metrics = send(app, Method::GET, "/metrics", String::new(), &[]).await;

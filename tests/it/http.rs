@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 use subject_gateway::{app::App, config::Config, http::Front};
 use tower::ServiceExt as _;
 
+pub(crate) use self::persisted::sha256;
+
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 const JSON: &str = "application/json; charset=utf-8";
 const TYPENAME: &str = r#"{"query":"{ __typename }"}"#;

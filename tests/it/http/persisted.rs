@@ -12,7 +12,7 @@ use super::{GRAPHQL_RESPONSE, app, ask, fetch, graphql_uri, request, send};
 const NAME: &str = "{ __typename }";
 const NAMED: &str = r#"{"data":{"__typename":"Query"}}"#;
 
-pub(super) fn sha256(text: &str) -> String {
+pub(crate) fn sha256(text: &str) -> String {
     Sha256::digest(text)
         .iter()
         .flat_map(|byte| [byte >> 4, byte & 15])
