@@ -130,8 +130,11 @@ impl KeyFile {
 
 impl Read {
     fn of(text: &str) -> anyhow::Result<Self> {
-        // The parser's message quotes the file, which holds no key but might by mistake.
-        let document: Document = toml::from_str(text).map_err(|error| anyhow::anyhow!("{}", error.message()))?;
+        // The place alone: the parser's words quote the file, which may have a key in it by mistake.
+        let document: Document = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            anyhow::anyhow!("line {line}: expected `[[key]]` with `name`, `sha256` and `scopes`")
+        })?;
         let keys: Vec<ApiKey> = document.key.iter().map(Entry::read).collect::<anyhow::Result<_>>()?;
         ensure!(!keys.is_empty(), "there is no key in it: `subject-gateway key new` makes one");
         let mut names = HashSet::new();
@@ -154,7 +157,7 @@ impl Entry {
         let hash = hash.with_context(|| format!("key `{name}`: expected 64 hexadecimal digits in `sha256`"))?;
         let known = |scope: &String| {
             let all = Scope::ALL.map(Scope::name).join(", ");
-            Scope::named(scope).with_context(|| format!("key `{name}`: `{scope}` is no scope: expected one of {all}"))
+            Scope::named(scope).with_context(|| format!("key `{name}`: expected each of `scopes` to be one of {all}"))
         };
         let scopes: Vec<Scope> = scopes.iter().map(known).collect::<anyhow::Result<_>>()?;
         ensure!(!scopes.is_empty(), "key `{name}`: it has no scope");
@@ -252,19 +255,21 @@ mod tests {
         let read = "\"subjects:read\"";
         let table = [
             (String::new(), "no key"),
-            ("[[key]]\nname = 1".into(), "string"),
+            ("[[key]]\nname = 1".into(), "line 2: expected `[[key]]`"),
+            ("key = \"sgw_secret\"".into(), "line 1: expected `[[key]]`"),
             (entry("two words", &hash, read), "`name`"),
             (entry("web", "00", read), "64 hexadecimal digits"),
             (entry("web", &"+f".repeat(32), read), "64 hexadecimal digits"),
             (entry("web", &hash, ""), "no scope"),
-            (entry("web", &hash, "\"read\""), "`read` is no scope: expected one of subjects:read"),
+            (entry("web", &hash, "\"read\""), "expected each of `scopes` to be one of subjects:read"),
             (entry("web", &hash, read) + &entry("web", &"1".repeat(64), read), "twice"),
             (entry("web", &hash, read) + &entry("lab", &hash, read), "another name"),
-            (entry("web", &hash, read) + "extra = 1", "extra"),
+            (entry("web", &hash, read) + "extra = 1", "line 5: expected"),
         ];
         for (text, expected) in table {
             let error = format!("{:#}", file(&text).unwrap_err());
             assert!(error.contains(expected) && error.contains("keys.toml"), "{error}");
+            assert!(!error.contains("sgw_secret"), "{error}");
         }
     }
 }

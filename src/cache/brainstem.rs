@@ -46,7 +46,7 @@ impl CachedBrainStem {
             // Each once, in the order in which they were asked for.
             let ids = ids.iter().copied().filter(|id| missing.remove(&(viewer.credential, T::NODE(*id))));
             let ids: Vec<Id<T>> = ids.collect();
-            self.source.batches(&ids).into_iter().map(|batch| self.batch(viewer.credential, batch)).collect()
+            self.source.batches(&ids).into_iter().map(|batch| self.batch(viewer.clone(), batch)).collect()
         };
         self.stores.records.answers(viewer, &keys, fetch)
     }
@@ -57,7 +57,8 @@ impl CachedBrainStem {
         self.stores.records.at_hand(viewer, &keys)
     }
 
-    fn batch<T: Model>(&self, credential: CredentialId, ids: Vec<Id<T>>) -> (Vec<RecordKey>, Fetch<RecordKey, T>) {
+    fn batch<T: Model>(&self, viewer: Viewer, ids: Vec<Id<T>>) -> (Vec<RecordKey>, Fetch<RecordKey, T>) {
+        let credential = viewer.credential;
         let key = move |id: Id<T>| (credential, T::NODE(id));
         let keys = ids.iter().copied().map(key).collect();
         let (source, records) = (Arc::clone(&self.source), Arc::clone(&self.stores.records));
@@ -65,7 +66,7 @@ impl CachedBrainStem {
             let began = records.moment();
             match source.batch(&ids).await {
                 Ok((batch, related)) => {
-                    keep_related(&records, began, credential, &related);
+                    keep_related(&records, began, &viewer, &related);
                     batch.into_iter().map(|(id, record)| (key(id), record)).collect()
                 }
                 Err(error) => ids.into_iter().map(|id| (key(id), Err(error.clone()))).collect(),
@@ -147,13 +148,15 @@ impl CachedBrainStem {
         let stretch = self.source.page_identity::<T>(query, at, count)?;
         let key = PageKey { credential: viewer.credential, list: ListKind::of::<T>(), stretch };
         let (source, records, query) = (Arc::clone(&self.source), Arc::clone(&self.stores.records), query.clone());
-        let credential = viewer.credential;
-        let fetch = |_: &Viewer| async move {
-            let began = records.moment();
-            let listed = source.page::<T>(&query, at, count).await?;
-            keep(&records, began, credential, listed.page.items.iter().flatten());
-            keep_related(&records, began, credential, &listed.related);
-            Ok(Some(weigh_page(listed.page)))
+        let fetch = |viewer: &Viewer| {
+            let viewer = viewer.clone();
+            async move {
+                let began = records.moment();
+                let listed = source.page::<T>(&query, at, count).await?;
+                keep(&records, began, viewer.credential, listed.page.items.iter().flatten());
+                keep_related(&records, began, &viewer, &listed.related);
+                Ok(Some(weigh_page(listed.page)))
+            }
         };
         let page = self.stores.pages.answer(viewer, &key, fetch).get().await?;
         Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
@@ -171,23 +174,23 @@ fn keep<'a, T: Model>(
     }
 }
 
-fn keep_beside<T: Model>(records: &Store<RecordKey>, began: Moment, credential: CredentialId, items: &[Weighed<T>]) {
+fn keep_beside<T: Model>(records: &Store<RecordKey>, began: Moment, viewer: &Viewer, items: &[Weighed<T>]) {
     for item in items {
-        records.keep_beside(began, (credential, T::NODE(item.record.id())), item);
+        records.keep_beside(began, viewer, (viewer.credential, T::NODE(item.record.id())), item);
     }
 }
 
-fn keep_related(records: &Store<RecordKey>, began: Moment, credential: CredentialId, related: &Related) {
-    keep_beside(records, began, credential, &related.subjects);
-    keep_beside(records, began, credential, &related.projects);
-    keep_beside(records, began, credential, &related.procedures);
-    keep_beside(records, began, credential, &related.logs);
-    keep_beside(records, began, credential, &related.state_changes);
-    keep_beside(records, began, credential, &related.strains);
-    keep_beside(records, began, credential, &related.species);
-    keep_beside(records, began, credential, &related.suppliers);
-    keep_beside(records, began, credential, &related.licenses);
-    keep_beside(records, began, credential, &related.breedings);
-    keep_beside(records, began, credential, &related.cohorts);
-    keep_beside(records, began, credential, &related.brain_regions);
+fn keep_related(records: &Store<RecordKey>, began: Moment, viewer: &Viewer, related: &Related) {
+    keep_beside(records, began, viewer, &related.subjects);
+    keep_beside(records, began, viewer, &related.projects);
+    keep_beside(records, began, viewer, &related.procedures);
+    keep_beside(records, began, viewer, &related.logs);
+    keep_beside(records, began, viewer, &related.state_changes);
+    keep_beside(records, began, viewer, &related.strains);
+    keep_beside(records, began, viewer, &related.species);
+    keep_beside(records, began, viewer, &related.suppliers);
+    keep_beside(records, began, viewer, &related.licenses);
+    keep_beside(records, began, viewer, &related.breedings);
+    keep_beside(records, began, viewer, &related.cohorts);
+    keep_beside(records, began, viewer, &related.brain_regions);
 }

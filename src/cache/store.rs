@@ -175,14 +175,14 @@ impl<K: Key> Store<K> {
         self.insert(began, key, Kept::of(record, freshness));
     }
 
-    /// Keeps a record that came along with another answer, unless one is kept already: what comes along may be less than
-    /// the whole.
-    pub fn keep_beside<V: Send + Sync + 'static>(&self, began: Moment, key: K, record: &Weighed<V>) {
-        let is_fresh = |kept: Kept| {
+    /// Keeps a record that came along with an answer for this viewer, unless one is kept already that will do: what comes along
+    /// may be less than the whole.
+    pub fn keep_beside<V: Send + Sync + 'static>(&self, began: Moment, viewer: &Viewer, key: K, record: &Weighed<V>) {
+        let will_do = |kept: Kept| {
             let state = self.lifetimes.state(Time::now(), key.is_steady(), true, kept.freshness);
-            kept.record.is_some() && state == State::Fresh
+            kept.record.is_some() && state == State::Fresh && viewer.provenance.takes(kept.freshness.read)
         };
-        if !self.kept.get(&key).is_some_and(is_fresh) {
+        if !self.kept.get(&key).is_some_and(will_do) {
             self.keep(began, key, record);
         }
     }

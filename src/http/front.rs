@@ -76,29 +76,32 @@ impl Front {
 
     /// Within CORS, so that pages can read the error in place of a panic, too.
     async fn guard(&self, request: Request, notes: &Notes) -> Response {
-        AssertUnwindSafe(self.dispatch(request, notes)).catch_unwind().await.unwrap_or_else(layers::panicked)
+        let answer = AssertUnwindSafe(self.dispatch(request, notes)).catch_unwind().await;
+        answer.unwrap_or_else(|panic| notes.span().in_scope(|| layers::panicked(panic)))
     }
 
     async fn dispatch(&self, mut request: Request, notes: &Notes) -> Response {
         if request.uri().path() == GRAPHQL {
             notes.route(GRAPHQL);
         }
-        let scopes = match self.service.admit(&request) {
-            Ok(caller) => caller.map(|caller| notes.caller(caller)),
+        let caller = match self.service.admit(&request) {
+            Ok(caller) => caller.inspect(|caller| notes.caller(caller)),
             Err(refusal) => return refuse(refusal, &request),
         };
-        if let Some(scopes) = scopes
+        if let Some(caller) = &caller
             && request.method() == Method::POST
             && request.uri().path() == GRAPHQL
         {
             let service = State(Arc::clone(&self.service));
-            let mut response = graphql::post(service, Extension(notes.clone()), Extension(scopes), request).await;
+            let mut response =
+                graphql::post(service, Extension(notes.clone()), Extension(caller.scopes), request).await;
             layers::varies_by_accept(&mut response);
             return response;
         }
         request.extensions_mut().insert(notes.clone());
-        if let Some(scopes) = scopes {
-            request.extensions_mut().insert(scopes);
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(caller.scopes);
+            request.extensions_mut().insert(caller);
         }
         let Ok(response) = self.routes.clone().call(request).instrument(notes.span()).await;
         response

@@ -27,10 +27,7 @@ use super::{
     accept::Format,
     answer::{Refusal, code},
 };
-use crate::{
-    access::{Caller, Scopes},
-    config::CorsOrigins,
-};
+use crate::{access::Caller, config::CorsOrigins};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -76,12 +73,11 @@ impl Notes {
         let _ = self.0.route.set(route.into());
     }
 
-    /// Notes who asks, and tells what that one may do.
-    pub(super) fn caller(&self, caller: Caller) -> Scopes {
-        if let Some(name) = caller.name {
-            let _ = self.0.caller.set(name);
+    /// Notes who asks.
+    pub(super) fn caller(&self, caller: &Caller) {
+        if let Some(name) = &caller.name {
+            let _ = self.0.caller.set(Arc::clone(name));
         }
-        caller.scopes
     }
 
     /// Notes the operation's name if it is one: anything else a caller sends has no place in a log.

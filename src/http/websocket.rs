@@ -26,7 +26,7 @@ use super::{
     connections::{Connections, Ending},
     layers,
 };
-use crate::access::Scopes;
+use crate::access::Caller;
 use protocol::Close;
 
 mod carry;
@@ -41,7 +41,7 @@ const FRAME_MARGIN: usize = 65_536;
 /// `GET /graphql/ws`.
 pub(super) async fn upgrade(
     State(service): State<Arc<Service>>,
-    scopes: Option<Extension<Scopes>>,
+    caller: Option<Extension<Caller>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     request: Request,
 ) -> Response {
@@ -62,7 +62,7 @@ pub(super) async fn upgrade(
     let Some(place) = service.connections.enter() else {
         return Connections::full().answer(Format::Json);
     };
-    let connection = Connection { service, scopes: scopes.map(|Extension(scopes)| scopes), protocol, ending, place };
+    let connection = Connection { service, caller: caller.map(|Extension(caller)| caller), protocol, ending, place };
     upgrade.on_upgrade(|socket| connection.carry(socket))
 }
 

@@ -131,7 +131,7 @@ impl UpstreamClient {
             if request.method == Method::GET {
                 self.read(request, deadline).await
             } else {
-                self.once(request, attempt, &mut false).await
+                self.once(request, attempt, deadline, &mut false).await
             }
         });
         sent.await.unwrap_or_else(|_| Err(self.error(Fault::Timeout)))
@@ -142,10 +142,13 @@ impl UpstreamClient {
         let mut tries = self.retries.begin();
         // Once a connection broke, the next try has one of its own.
         let mut is_doubtful = false;
-        let mut outcome = self.once(request, &Attempt::default(), &mut is_doubtful).await;
+        let mut outcome = self.once(request, &Attempt::default(), deadline, &mut is_doubtful).await;
+        if !matches!(&outcome, Err(SourceError { fault: Fault::Paused { .. }, .. })) {
+            tries.was_sent();
+        }
         while let Some(pause) = tries.pause(&outcome, deadline, &self.counts) {
             pause.await;
-            match self.once(request, &Attempt::default(), &mut is_doubtful).await {
+            match self.once(request, &Attempt::default(), deadline, &mut is_doubtful).await {
                 // What made it so tells more.
                 Err(SourceError { fault: Fault::Paused { .. }, .. }) => break,
                 next => outcome = next,
@@ -155,7 +158,13 @@ impl UpstreamClient {
     }
 
     /// One try, unless the source is not to be asked.
-    async fn once(&self, request: &Request, attempt: &Attempt, is_doubtful: &mut bool) -> Result<Answer, SourceError> {
+    async fn once(
+        &self,
+        request: &Request,
+        attempt: &Attempt,
+        deadline: Instant,
+        is_doubtful: &mut bool,
+    ) -> Result<Answer, SourceError> {
         let closed = |_| self.error(Fault::Unreachable("the gateway is stopping"));
         let paused = |left| self.error(Fault::Paused { retry_after: left });
         self.breaker.check().map_err(paused)?;
@@ -163,7 +172,10 @@ impl UpstreamClient {
         self.pace.wait().await;
         // Once more: the source may have failed for those who had the places.
         let pass = self.breaker.admit().map_err(paused)?;
-        let outcome = self.exchange(request, attempt, is_doubtful).await;
+        let Ok(outcome) = timeout_at(deadline, self.exchange(request, attempt, is_doubtful)).await else {
+            pass.ran_out();
+            return Err(self.error(Fault::Timeout));
+        };
         tell(pass, &outcome);
         outcome
     }
@@ -267,11 +279,13 @@ fn build(
 
 /// Notes whether the source is in order. A refusal is an answer, and so is one that can't be used: it came.
 fn tell(pass: Pass<'_>, outcome: &Result<Answer, SourceError>) {
-    let is_broken = match outcome {
-        Ok(answer) => answer.status.is_server_error(),
-        Err(error) => matches!(error.fault, Fault::Timeout | Fault::Unreachable(_)),
-    };
-    if is_broken { pass.failed() } else { pass.answered() }
+    match outcome {
+        // Mostly of this one request: a record that a server stumbles over must not keep others from the rest.
+        Ok(answer) if answer.status == StatusCode::INTERNAL_SERVER_ERROR => pass.answered_oddly(),
+        Ok(answer) if answer.status.is_server_error() => pass.failed(),
+        Err(SourceError { fault: Fault::Timeout | Fault::Unreachable(_), .. }) => pass.failed(),
+        Ok(_) | Err(_) => pass.answered(),
+    }
 }
 
 /// The connection ended before the head of the answer had come, as it does where the upstream had given it up while it

@@ -232,6 +232,16 @@ async fn fresh_data_are_for_those_who_look_after_the_gateway() {
 }
 
 #[tokio::test]
+async fn fresh_data_come_in_one_round_trip_too() {
+    let app = TestApp::new().await;
+    let query = "{ subjects(first: 20, filter: {sources: [BRAINSTEM]}) { nodes { name projects { name } } } }";
+    for _ in ["nothing is kept", "older records are kept"] {
+        post(&app, query, &[(CACHE_CONTROL.as_str(), "no-cache")]).await;
+        assert_eq!(requests(&app), 1);
+    }
+}
+
+#[tokio::test]
 async fn what_is_stale_is_served_once_more_and_read_anew_beside_it() {
     let app = TestApp::builder()
         .set("CACHE_FRESH_MS", "1")

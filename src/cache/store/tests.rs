@@ -215,7 +215,7 @@ fn what_a_fetch_keeps_on_the_way_is_from_before_the_write_as_well() {
         let began = inner.moment();
         half_way.await.unwrap();
         inner.keep(began, 2, &weighed(2));
-        inner.keep_beside(began, 3, &weighed(3));
+        inner.keep_beside(began, &viewer(), 3, &weighed(3));
         inner.keep(began, STEADY, &weighed(4));
         Ok(Some(weighed(1)))
     };

@@ -343,7 +343,7 @@ pub static KEYS: &[Key] = &[
         "upstream_requests",
         Kind::Count { min: 1, max: 1_000_000, unit: "requests" },
         "1000",
-        "Requests that one operation may make of the sources; what needs more is QUERY_TOO_COMPLEX.",
+        "Reads of the sources that one operation may begin; what needs more is QUERY_TOO_COMPLEX.",
     ),
     value(
         Section::Limits,
@@ -379,9 +379,16 @@ pub static KEYS: &[Key] = &[
         "upstream_retry_wait_ms",
         Kind::Millis { min: 1, max: 60_000 },
         "2000",
-        "The longest pause before a retry; where a source's `Retry-After` is longer there is none.",
+        "The longest pause before a retry, and as much again where a source's `Retry-After` asks for it; where that is longer there is \
+         none.",
     ),
-    value(Section::Limits, "upstream_retry_percent", PERCENT, "20", "Retries for a hundred reads; 0: no retries."),
+    value(
+        Section::Limits,
+        "upstream_retry_percent",
+        PERCENT,
+        "20",
+        "Retries for a hundred reads, rounded up to 100, 50, 33, 25, 20 or another such part; 0: no retries.",
+    ),
     value(
         Section::Limits,
         "upstream_failure_percent",

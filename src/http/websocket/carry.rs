@@ -26,7 +26,7 @@ use tracing::info;
 
 use super::protocol::{Close, Name, Protocol, REFUSED, Received, Sent};
 use crate::{
-    access::Scopes,
+    access::Caller,
     http::{API_KEY, Service, connections::Ending},
     schema::streaming::{self, Step},
 };
@@ -37,8 +37,8 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// A connection and what it holds.
 pub(super) struct Connection {
     pub(super) service: Arc<Service>,
-    /// What the handshake's headers grant, where they show who the caller is.
-    pub(super) scopes: Option<Scopes>,
+    /// Whom the handshake's headers show.
+    pub(super) caller: Option<Caller>,
     pub(super) protocol: GraphQLProtocol,
     pub(super) ending: Ending,
     pub(super) place: OwnedSemaphorePermit,
@@ -71,17 +71,17 @@ impl Connection {
     /// Carries the connection to its end.
     pub(super) async fn carry(self, socket: WebSocket) {
         let began = Instant::now();
-        let Self { service, scopes, protocol, mut ending, place } = self;
-        let scopes = Arc::new(scopes.map_or_else(OnceLock::new, OnceLock::from));
+        let Self { service, caller, protocol, mut ending, place } = self;
+        let caller = Arc::new(caller.map_or_else(OnceLock::new, OnceLock::from));
         let (mut sink, mut stream) = socket.split();
         // Without room: what async-graphql does not take is not read, and what the client does not take is not produced.
         let (to_graphql, from_client) = mpsc::channel(0);
         let (to_client, from_graphql) = mpsc::channel(0);
         let (answers, answered) = mpsc::channel(0);
-        let operations = Operations { service: Arc::clone(&service), scopes: Arc::clone(&scopes) };
+        let operations = Operations { service: Arc::clone(&service), caller: Arc::clone(&caller) };
         let graphql = GraphQLWebSocket::new_with_pair(to_client, from_client, operations, protocol);
         let graphql = graphql.on_ping(|_, payload| future::ready(Ok(payload))).serve();
-        let line = Line::new(service, scopes);
+        let line = Line::new(service, Arc::clone(&caller));
         let close = tokio::select! {
             close = line.inward(&mut stream, to_graphql, answers) => close,
             close = line.outward(&mut sink, from_graphql, answered) => close,
@@ -91,7 +91,8 @@ impl Connection {
         };
         let code = close.as_ref().map(|close| close.code);
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        info!(code, duration_ms, "a WebSocket ended");
+        let caller = caller.get().and_then(|caller| caller.name.as_deref());
+        info!(code, duration_ms, caller, "a WebSocket ended");
         if let Some(close) = close {
             say_goodbye(sink, stream, close).await;
         }
@@ -104,16 +105,16 @@ impl Connection {
 struct Line {
     service: Arc<Service>,
     /// There from `connection_init` on.
-    scopes: Arc<OnceLock<Scopes>>,
+    caller: Arc<OnceLock<Caller>>,
     protocol: Mutex<Protocol>,
     /// When the client last gave a sign of life.
     heard: Mutex<Instant>,
 }
 
 impl Line {
-    fn new(service: Arc<Service>, scopes: Arc<OnceLock<Scopes>>) -> Self {
+    fn new(service: Arc<Service>, caller: Arc<OnceLock<Caller>>) -> Self {
         let protocol = Mutex::new(Protocol::new(service.max_operations));
-        Self { service, scopes, protocol, heard: Mutex::new(Instant::now()) }
+        Self { service, caller, protocol, heard: Mutex::new(Instant::now()) }
     }
 
     /// From the client to async-graphql, until one of them ends or the client breaks the protocol.
@@ -159,13 +160,13 @@ impl Line {
     fn admits(&self, payload: &Map<String, Value>) -> bool {
         let shown = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case(API_KEY.as_str()));
         let caller = match shown {
-            None if self.scopes.get().is_some() => return true,
+            None if self.caller.get().is_some() => return true,
             None => self.service.access.admit(None),
             Some((_, key)) => self.service.access.admit(key.as_str().map(str::as_bytes)),
         };
         // Where both show something, both have to be let in, and the handshake counts.
         caller.is_ok_and(|caller| {
-            self.scopes.get_or_init(|| caller.scopes);
+            self.caller.get_or_init(|| caller);
             true
         })
     }
@@ -238,7 +239,7 @@ fn stop(name: Name) -> Message {
 #[derive(Clone)]
 struct Operations {
     service: Arc<Service>,
-    scopes: Arc<OnceLock<Scopes>>,
+    caller: Arc<OnceLock<Caller>>,
 }
 
 impl Executor for Operations {
@@ -248,7 +249,7 @@ impl Executor for Operations {
 
     fn execute_stream(&self, request: Request, _: Option<Arc<Data>>) -> BoxStream<'static, Response> {
         // None is granted before `connection_init`, and nothing begins before it.
-        let scopes = self.scopes.get().copied().unwrap_or_default();
+        let scopes = self.caller.get().map(|caller| caller.scopes).unwrap_or_default();
         let steps = streaming::run(self.service.schema.clone(), self.service.caller(scopes), request, false);
         steps.map(answer).boxed()
     }

@@ -136,6 +136,21 @@ impl Pass<'_> {
         self.breaker.succeeded(self.ticket);
     }
 
+    /// The source answered, in a way that says nothing of how it fares.
+    pub(super) fn answered_oddly(mut self) {
+        self.is_told = true;
+        self.breaker.counts.answered.inc();
+        self.breaker.lock().given_up(self.ticket);
+    }
+
+    /// The source's time limit was over first. Where others failed before, it counts however little of it was left: most of it
+    /// may have gone by waiting for those.
+    pub(super) fn ran_out(self) {
+        if self.breaker.lock().in_a_row > 0 {
+            self.failed();
+        }
+    }
+
     /// No answer came in time, or one that says that the source is broken.
     pub(super) fn failed(mut self) {
         self.is_told = true;
@@ -258,6 +273,7 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::UpstreamMetrics;
 
     const SECOND: Duration = Duration::from_secs(1);
     const PAUSE: Duration = Duration::from_secs(5);
@@ -280,6 +296,39 @@ mod tests {
             }
         }
         state.paused.is_some()
+    }
+
+    #[test]
+    fn what_ran_out_of_time_behind_others_that_failed_counts() {
+        let config = config::Breaker { percent: 60, minimum: 2, window: 10 * SECOND, pause: PAUSE };
+        let breaker =
+            Breaker::new(Source::BrainStem, &config, 10 * SECOND, UpstreamMetrics::default().of(Source::BrainStem));
+        breaker.admit().unwrap().ran_out();
+        breaker.admit().unwrap().ran_out();
+        assert_eq!(breaker.paused_for(), None, "nothing is known of the source");
+        breaker.admit().unwrap().failed();
+        breaker.admit().unwrap().ran_out();
+        assert!(breaker.paused_for().is_some());
+    }
+
+    #[test]
+    fn an_odd_answer_is_no_failure_and_ends_no_pause() {
+        let config = config::Breaker { percent: 60, minimum: 2, window: 10 * SECOND, pause: Duration::from_nanos(1) };
+        let breaker =
+            Breaker::new(Source::BrainStem, &config, 10 * SECOND, UpstreamMetrics::default().of(Source::BrainStem));
+        for _ in 0..10 {
+            breaker.admit().unwrap().answered_oddly();
+        }
+        assert!(breaker.lock().paused.is_none());
+        breaker.admit().unwrap().failed();
+        breaker.admit().unwrap().failed();
+        let trial = loop {
+            if let Ok(pass) = breaker.admit() {
+                break pass;
+            }
+        };
+        trial.answered_oddly();
+        assert!(breaker.lock().paused.is_some_and(|pause| !pause.on_trial), "another one is to try");
     }
 
     #[test]

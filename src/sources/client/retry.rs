@@ -49,13 +49,17 @@ impl Retries {
 
     /// A read begins.
     pub(super) fn begin(&self) -> Tries<'_> {
-        self.budget.deposit();
         let left = if self.config.percent == 0 { 0 } else { self.config.tries - 1 };
         Tries { retries: self, left, backoff: None }
     }
 }
 
 impl Tries<'_> {
+    /// The read was sent: it counts for the budget.
+    pub(super) fn was_sent(&self) {
+        self.retries.budget.deposit();
+    }
+
     /// The pause after which the read is sent again; `None`: this is how it ends. A retry that could not begin before
     /// `deadline` is none.
     pub(super) fn pause(

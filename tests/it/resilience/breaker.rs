@@ -21,7 +21,7 @@ fn touchy() -> Builder {
 }
 
 async fn pause(app: &TestApp) {
-    fail(app.brainstem(), Fault::new(status(500, None)));
+    fail(app.brainstem(), Fault::new(status(501, None)));
     for first in 1..=5 {
         assert_eq!(code(&ask(app, first).await).unwrap(), "UPSTREAM_ERROR");
     }
@@ -135,7 +135,7 @@ async fn a_write_to_a_source_that_is_not_asked_is_for_certain_not_carried_out() 
 #[tokio::test]
 async fn one_source_that_fails_leaves_the_other_alone_and_a_pause_can_be_turned_off() {
     let app = TestApp::builder().set("CACHE_FRESH_MS", "0").set("LIMITS_UPSTREAM_FAILURE_MINIMUM", "5").build().await;
-    fail(app.brainstem(), Fault::new(status(500, None)));
+    fail(app.brainstem(), Fault::new(status(501, None)));
     for first in 1..=10 {
         ask(&app, first).await;
     }
@@ -143,7 +143,7 @@ async fn one_source_that_fails_leaves_the_other_alone_and_a_pause_can_be_turned_
     app.query("{ datasets { name } }").await.data();
 
     let app = touchy().set("LIMITS_UPSTREAM_PAUSE_MS", "0").build().await;
-    fail(app.brainstem(), Fault::new(status(500, None)));
+    fail(app.brainstem(), Fault::new(status(501, None)));
     for first in 1..=30 {
         ask(&app, first).await;
     }

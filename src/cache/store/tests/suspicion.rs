@@ -45,7 +45,7 @@ fn what_was_asked_for_under_a_suspicion_is_not_kept_when_it_comes_later() {
         let began = inner.moment();
         rest.await.unwrap();
         inner.keep(began, 2, &weighed(2));
-        beside.keep_beside(began, 3, &weighed(3));
+        beside.keep_beside(began, &viewer(), 3, &weighed(3));
         inner.keep(began, STEADY, &weighed(4));
         Ok(None)
     };
