@@ -132,7 +132,8 @@ impl Read {
     fn of(text: &str) -> anyhow::Result<Self> {
         // The place alone: the parser's words quote the file, which may have a key in it by mistake.
         let document: Document = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            let line =
+                error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
             anyhow::anyhow!("line {line}: expected `[[key]]` with `name`, `sha256` and `scopes`")
         })?;
         let keys: Vec<ApiKey> = document.key.iter().map(Entry::read).collect::<anyhow::Result<_>>()?;
