@@ -49,8 +49,8 @@ impl Notes {
     /// Takes the caller's request id over if it is sane, else makes one.
     pub(super) fn of(request: &Request) -> Self {
         let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)).cloned();
-        let id = given.or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).ok());
-        let id = id.unwrap_or_else(|| HeaderValue::from_static("-"));
+        let made = || HeaderValue::from_str(Uuid::new_v4().hyphenated().encode_lower(&mut Uuid::encode_buffer())).ok();
+        let id = given.or_else(made).unwrap_or_else(|| HeaderValue::from_static("-"));
         Self(Arc::new(Noted { id, route: OnceLock::new(), operation: OnceLock::new(), caller: OnceLock::new() }))
     }
 

@@ -33,6 +33,9 @@ use crate::{
     loaders::Credentials,
 };
 
+/// Headers that an answer may get on its way out, so that their table does not grow in between.
+const HEADERS: usize = 12;
+
 /// The longest body that is compressed where requests are served: about a millisecond's work. Longer ones are compressed on
 /// a thread of their own.
 const LARGE: usize = 131_072;
@@ -171,6 +174,7 @@ impl Written {
         let mut response = Response::new(Body::from(compressed.unwrap_or(&self.body).clone()));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
+        headers.reserve(HEADERS);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.format.content_type()));
         // Answers may hold personal data: no cache between here and the caller keeps them.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
