@@ -38,7 +38,7 @@ pub struct Sources {
     pub max_scan: u64,
     /// Records of one source that a list may read to be sorted.
     pub max_gather: u64,
-    /// Requests that one operation may make of the sources.
+    /// Reads of the sources that one operation may begin.
     pub max_requests: u64,
     /// Bytes of whole answers that are kept.
     max_answers: u64,

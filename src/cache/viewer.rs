@@ -55,7 +55,7 @@ impl Viewer {
         if before < *limit || self.is_within_a_flight { Ok(()) } else { Err(Fault::TooManyRequests { limit: *limit }) }
     }
 
-    /// Counts a request of a flight beyond its first.
+    /// Counts one of the many requests of a flight, which was itself counted as one when it began.
     pub(super) fn note_request(&self) {
         self.requests.begun.fetch_add(1, Ordering::Relaxed);
     }

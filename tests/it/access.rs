@@ -56,7 +56,8 @@ fn asked(app: &TestApp) -> usize {
 #[tokio::test]
 async fn nobody_is_let_in_without_a_key_that_is_known() {
     let keys = Keys::new();
-    let app = keys.builder().set("GATEWAY_INTROSPECTION", "true").set("GATEWAY_PLAYGROUND", "true").build().await;
+    let app = keys.builder().set("GATEWAY_INTROSPECTION", "true").set("GATEWAY_PLAYGROUND", "true");
+    let app = app.set("GATEWAY_CORS_ORIGINS", "localhost").build().await;
     let body = json!({ "query": LIST }).to_string();
     let query = http::graphql_uri(&[("query", LIST)]);
     let stream = query.replacen("/graphql?", "/graphql/stream?", 1);
@@ -89,7 +90,14 @@ async fn nobody_is_let_in_without_a_key_that_is_known() {
         let answer = send(&app, Method::GET, open, &[], "").await;
         assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{open}");
     }
-    // A preflight carries no key.
+    // A preflight carries no key, and pages are to read why they are not let in.
+    let origin = "http://localhost:3000";
+    for method in [Method::OPTIONS, Method::POST] {
+        let asking =
+            request(method, "/graphql").header("origin", origin).header("access-control-request-method", "POST");
+        let answer = http::send(app.app.front(), asking.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.header("access-control-allow-origin"), origin);
+    }
     let answer = post(&app, reader, LIST).await;
     assert_eq!(
         (answer.status, answer.json()["data"]["subjects"]["nodes"].as_array().unwrap().len()),
