@@ -155,7 +155,7 @@ pub enum Fallback {
 }
 
 /// One thing that can be configured.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Key {
     pub section: Section,
     pub name: &'static str,
