@@ -33,7 +33,7 @@ impl App {
 
     /// Notices what changes while the gateway runs, such as the file of API keys, for as long as it is awaited; it does not end.
     pub async fn keep_up(&self) {
-        self.service.access().keep_up().await;
+        self.service.keep_up().await;
     }
 
     /// The upstreams.

@@ -6,7 +6,7 @@ mod output;
 mod sandbox;
 mod serve;
 
-use std::{future::Future, net::IpAddr, path::PathBuf, process::ExitCode};
+use std::{future::Future, net::IpAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
@@ -18,6 +18,9 @@ use subject_gateway::{
     },
     schema,
 };
+
+/// How long what is cut off at the end may take to be dropped.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Exit code of a failure that was explained on standard error.
 const FAILED: u8 = 1;
@@ -50,8 +53,8 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::R
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("the asynchronous runtime could not be started")?;
     let done = runtime.block_on(work);
-    // What was to finish has finished; nothing else may hold up the end.
-    runtime.shutdown_background();
+    // What was to finish has finished; of the rest each request still writes its line, and nothing may hold up the end.
+    runtime.shutdown_timeout(LAST_WORDS);
     done
 }
 

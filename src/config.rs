@@ -10,7 +10,7 @@ mod typed;
 mod upstream;
 mod values;
 
-use std::{ffi::OsString, net::SocketAddr, sync::Arc, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use url::Url;
@@ -80,6 +80,8 @@ pub struct Gateway {
     pub ping: Duration,
     /// `GATEWAY_SHUTDOWN_MS`, default 10,000: how long requests in flight may go on after the signal to stop.
     pub shutdown: Duration,
+    /// `GATEWAY_DRAIN_MS`, default 2,000: how long after SIGTERM requests are still taken while the gateway is not ready.
+    pub drain: Duration,
 }
 
 /// How callers show who they are.
@@ -254,6 +256,19 @@ pub struct Limits {
     pub deadline: Duration,
     /// `LIMITS_BODY_BYTES`, default 1,048,576: a request's body.
     pub body_bytes: usize,
+    /// `LIMITS_BODY_MS`, default 10,000: how long a request's body may take to arrive.
+    pub body: Duration,
+    /// `LIMITS_HEAD_MS`, default 75,000: how long a connection may take for a request's head, or wait for the next one. Above
+    /// the 60 s for which load balancers commonly keep a connection, so that theirs is the side that closes.
+    pub head: Duration,
+    /// `LIMITS_SOCKETS`, default 10,000: connections at the same time, WebSockets apart.
+    pub sockets: usize,
+    /// `LIMITS_OPERATIONS`, default 500: queries and mutations that are executed at the same time.
+    pub operations: usize,
+    /// `LIMITS_RATE`, default 0: requests a second of one caller; 0 is no bound.
+    pub rate: u32,
+    /// `LIMITS_BURST`, default 100: requests of one caller that may come at once before `rate` counts.
+    pub burst: NonZeroU32,
     /// `LIMITS_CONNECTIONS`, default 1,000: WebSockets and streams of events at the same time.
     pub connections: usize,
     /// `LIMITS_SUBSCRIPTIONS`, default 100: operations at the same time on one WebSocket.

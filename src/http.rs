@@ -10,6 +10,7 @@ mod health;
 mod host;
 mod json;
 mod layers;
+mod load;
 mod metrics;
 mod persisted;
 pub mod playground;
@@ -30,10 +31,11 @@ use axum::{
         Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
         header::{CACHE_CONTROL, CONTENT_TYPE},
     },
-    middleware::{from_fn, map_response},
+    middleware::map_response,
     response::{IntoResponse as _, Redirect, Response},
     routing::{get, post},
 };
+use tokio::time::interval;
 use tower_http::{
     CompressionLevel,
     compression::{CompressionLayer, Predicate as _, predicate},
@@ -45,6 +47,7 @@ use self::{
     accept::Format,
     answer::{Refusal, code},
     connections::Connections,
+    load::Load,
     persisted::Documents,
     revalidation::{revalidated, version_of},
     written::{RequestKey, Written},
@@ -54,7 +57,10 @@ use crate::{
     access::{self, Access, Denied, Scope, Scopes},
     cache::{Sources, answers::Answers},
     config::{Auth, Config, CorsOrigins, Portal},
-    schema::{self, GatewaySchema, streaming::Caller},
+    schema::{
+        self, GatewaySchema,
+        streaming::{Caller, UnderWay},
+    },
 };
 
 /// Where GraphQL is served over plain HTTP.
@@ -65,6 +71,9 @@ const WEBSOCKET: &str = "/graphql/ws";
 /// Where callers show their keys; over a WebSocket, in `connection_init`, too.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
+/// How often callers are forgotten who have not asked lately.
+const FORGET: Duration = Duration::from_secs(60);
+
 /// The smallest answer that is compressed: below it nothing is gained over one packet.
 const SMALLEST_COMPRESSED: u64 = 1_024;
 
@@ -72,6 +81,7 @@ const SMALLEST_COMPRESSED: u64 = 1_024;
 pub(crate) struct Service {
     schema: GatewaySchema,
     sources: Arc<Sources>,
+    load: Load,
     /// WebSockets and streams of events.
     connections: Connections,
     /// Operations at the same time on one WebSocket.
@@ -83,6 +93,8 @@ pub(crate) struct Service {
     readiness: Readiness,
     deadline: Duration,
     body_bytes: usize,
+    /// How long a body may take to arrive.
+    body: Duration,
     /// Requests in one body; 0: batching is off.
     batch: usize,
     documents: Documents,
@@ -114,6 +126,7 @@ impl Service {
             is_open: gateway.auth == Auth::None
                 && config.brainstem.as_ref().is_some_and(|brainstem| brainstem.portal == Portal::Public),
             sources,
+            load: Load::new(&config.limits),
             connections: Connections::new(config.limits.connections),
             max_operations: config.limits.subscriptions,
             init: config.limits.init,
@@ -121,6 +134,7 @@ impl Service {
             readiness,
             deadline: config.limits.deadline,
             body_bytes: config.limits.body_bytes,
+            body: config.limits.body,
             batch: config.limits.batch,
             playground: gateway.playground,
             sdl: gateway.introspection.then(|| schema::sdl(false)),
@@ -135,13 +149,27 @@ impl Service {
 }
 
 impl Service {
-    pub(crate) fn access(&self) -> &Access {
-        &self.access
+    /// Notices what changes while the gateway runs, for as long as it is awaited; it does not end.
+    pub(crate) async fn keep_up(&self) {
+        let forget = async {
+            let mut times = interval(FORGET);
+            loop {
+                times.tick().await;
+                self.load.forget();
+            }
+        };
+        tokio::join!(self.access.keep_up(), forget);
     }
 
     /// Who asks, and how long one answer may take.
     fn caller(&self, scopes: Scopes) -> Caller {
-        Caller { sources: Arc::clone(&self.sources), scopes, time: self.deadline }
+        Caller {
+            sources: Arc::clone(&self.sources),
+            scopes,
+            time: self.deadline,
+            places: Arc::clone(self.load.places()),
+            under_way: UnderWay::default(),
+        }
     }
 
     /// Lets the one in who asks. `None`: nobody has to say who it is for this, or is to say it over the WebSocket.
@@ -195,7 +223,7 @@ fn routes(service: &Arc<Service>) -> Router {
         .route("/admin/purge", post(purge::post))
         .route("/metrics", get(metrics::get))
         .with_state(Arc::clone(service))
-        .merge(health::routes(service.readiness.clone()));
+        .merge(health::routes(service.readiness.clone(), &service.load));
     if service.playground {
         router = router.route("/", get(|| async { Redirect::to("/graphiql") })).merge(playground::routes());
     }
@@ -204,11 +232,8 @@ fn routes(service: &Arc<Service>) -> Router {
         let serve = async move |headers: HeaderMap| revalidated(schema_text(sdl), &version, &headers);
         router = router.route("/schema.graphql", get(serve));
     }
-    // These come last: they apply to the routes that are there.
-    router
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer((from_fn(layers::note_route), compression()))
+    // It comes last: it applies to the routes that are there.
+    router.fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(compression())
 }
 
 /// gzip, at the level that costs less than it saves on a local network.

@@ -78,6 +78,8 @@ pub enum Fault {
     Status(u16),
     #[error("its answer can't be used: {0}")]
     Invalid(&'static str),
+    #[error("the gateway failed while it read the answer")]
+    Panicked,
 }
 
 impl Fault {
@@ -91,7 +93,7 @@ impl Fault {
             | Self::RateLimited { .. }
             | Self::Invalid(_) => true,
             Self::Status(status) => *status >= 500,
-            Self::Refused { .. } | Self::Conflict | Self::TooManyRequests { .. } => false,
+            Self::Refused { .. } | Self::Conflict | Self::TooManyRequests { .. } | Self::Panicked => false,
         }
     }
 }

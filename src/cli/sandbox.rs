@@ -49,7 +49,7 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let app = App::new(&config)?;
     let (listener, address) = listen(&config.gateway).await?;
     output::print(&welcome(&config.gateway, address, &sandbox))?;
-    serve(&config.gateway, &app, listener).await
+    serve(&config, &app, listener).await
 }
 
 async fn start(flags: &ArgMatches, legacy: bool) -> anyhow::Result<Sandbox> {
@@ -79,6 +79,8 @@ fn not_started(flags: &ArgMatches, error: &io::Error) -> anyhow::Error {
 fn presets(sandbox: &Sandbox, legacy: bool) -> Vec<(&'static Key, String)> {
     let texts = [
         ("gateway.cors_origins", "localhost"),
+        // There is no load balancer to be waited for.
+        ("gateway.drain_ms", "0"),
         ("gateway.playground", "true"),
         ("gateway.introspection", "true"),
         ("haut_ai.url", sandbox.haut_ai().url()),

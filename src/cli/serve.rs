@@ -1,13 +1,13 @@
 //! `subject-gateway serve`, and what it shares with `sandbox`: listening, signals, the end.
 
-use std::{io, net::SocketAddr, process::ExitCode};
+use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use clap::ArgMatches;
 use subject_gateway::{
     app::App,
     config::{Config, Gateway},
-    http::server,
+    http::server::{self, Terms},
     telemetry,
 };
 use tokio::net::TcpListener;
@@ -26,7 +26,7 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
         brainstem = config.brainstem.is_some(),
         "listening"
     );
-    serve(&config.gateway, &app, listener).await
+    serve(&config, &app, listener).await
 }
 
 /// Takes the configured address.
@@ -46,30 +46,48 @@ pub(crate) fn not_listening(address: &str, flag: &str, error: &io::Error) -> any
 }
 
 /// Serves until a signal, then until what is in flight has finished; a second signal ends at once.
-pub(crate) async fn serve(gateway: &Gateway, app: &App, listener: TcpListener) -> anyhow::Result<ExitCode> {
+pub(crate) async fn serve(config: &Config, app: &App, listener: TcpListener) -> anyhow::Result<ExitCode> {
+    let gateway = &config.gateway;
     let mut signals = Signals::new()?;
     let (stopping, stop) = tokio::sync::oneshot::channel::<()>();
     let stop = async { drop(stop.await) };
-    let serving = server::serve(listener, app.front(), stop, gateway.shutdown);
+    let limits = &config.limits;
+    let terms = Terms { head: limits.head, sockets: limits.sockets, grace: gateway.shutdown, ..Terms::default() };
+    let serving = server::serve(listener, app.front(), stop, terms);
     tokio::pin!(serving);
-    tokio::select! {
+    let drain = tokio::select! {
         _ = &mut serving => return Ok(ExitCode::FAILURE),
-        () = signals.next() => {}
-        () = app.keep_up() => {}
-    }
+        signal = signals.next() => if signal == Signal::Terminate { gateway.drain } else { Duration::ZERO },
+        () = app.keep_up() => Duration::ZERO,
+    };
     info!("shutting down");
     app.readiness().set_shutting_down();
-    drop(stopping);
+    let stop = async {
+        // Until load balancers have noticed, it goes on.
+        tokio::time::sleep(drain).await;
+        drop(stopping);
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
-        _ = serving => {
+        _ = &mut serving => {
             info!("stopped");
             Ok(ExitCode::SUCCESS)
         }
-        () = signals.next() => {
+        () = stop => Ok(ExitCode::FAILURE),
+        _ = signals.next() => {
             warn!("stopped at once by a second signal");
             Ok(ExitCode::from(FAILED))
         }
     }
+}
+
+/// What asks for the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Ctrl-C: somebody waits.
+    Interrupt,
+    /// SIGTERM: a process manager, which may have to tell load balancers.
+    Terminate,
 }
 
 /// Ctrl-C and, where there is one, SIGTERM.
@@ -88,10 +106,10 @@ impl Signals {
         Ok(Self { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
     }
 
-    pub(crate) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
         }
     }
 }
@@ -102,9 +120,10 @@ impl Signals {
         Ok(Self {})
     }
 
-    pub(crate) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> Signal {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+        Signal::Interrupt
     }
 }

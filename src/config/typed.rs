@@ -51,6 +51,7 @@ fn gateway(reader: &mut Reader) -> Gateway {
         log_level: reader.value("gateway.log_level", values::log_filter),
         ping: reader.value("gateway.ping_ms", values::millis),
         shutdown: reader.value("gateway.shutdown_ms", values::millis),
+        drain: reader.value("gateway.drain_ms", values::millis),
     };
     // One choice in this version; read all the same, so that another word is a fault.
     reader.value("gateway.credentials", values::choice);
@@ -209,6 +210,12 @@ fn limits(reader: &mut Reader) -> Limits {
     Limits {
         deadline: reader.value("limits.deadline_ms", values::millis),
         body_bytes: reader.value("limits.body_bytes", values::size),
+        body: reader.value("limits.body_ms", values::millis),
+        head: reader.value("limits.head_ms", values::millis),
+        sockets: reader.value("limits.sockets", values::size),
+        operations: reader.value("limits.operations", values::size),
+        rate: reader.value("limits.rate", values::small),
+        burst: reader.value("limits.burst", values::one_or_more),
         connections: reader.value("limits.connections", values::size),
         subscriptions: reader.value("limits.subscriptions", values::size),
         init: reader.value("limits.init_ms", values::millis),

@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
     str::FromStr as _,
     time::Duration,
 };
@@ -57,6 +58,11 @@ pub(super) fn size(kind: Kind, text: &str) -> Option<usize> {
 /// As [`count`], of a number whose bounds leave room for a smaller type.
 pub(super) fn small<T: TryFrom<u64>>(kind: Kind, text: &str) -> Option<T> {
     T::try_from(count(kind, text)?).ok()
+}
+
+/// As [`small`], of a number whose bounds leave out 0.
+pub(super) fn one_or_more(kind: Kind, text: &str) -> Option<NonZeroU32> {
+    NonZeroU32::new(small(kind, text)?)
 }
 
 fn whole_number(text: &str, min: u64, max: u64) -> Option<u64> {

@@ -20,20 +20,25 @@ use super::{
 pub(super) use crate::schema::code;
 use crate::schema::{execution::Outcome, lists::to_json};
 
-/// When to come back to a gateway that has no place left.
-const RETRY_AFTER_SECONDS: u16 = 5;
-
 /// An error of the HTTP layer: something that kept a request from being executed, or an answer from being given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) code: &'static str,
     pub(super) message: Cow<'static, str>,
+    /// Seconds after which it may go better.
+    pub(super) retry_after: Option<u32>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), retry_after: None }
+    }
+
+    /// There is no place left for a request: it may come again in so many seconds.
+    pub(super) fn overloaded(message: &'static str, retry_after: u32) -> Self {
+        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, code::OVERLOADED, message);
+        Self { retry_after: Some(retry_after), ..refusal }
     }
 
     /// A request that is not one: 400 in either format.
@@ -44,20 +49,24 @@ impl Refusal {
     /// The refusal as a GraphQL client reads it.
     pub(super) fn answer(self, format: Format) -> Response {
         let mut response = finish(self.status, format, self.body());
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
 
-    fn body(&self) -> String {
+    pub(super) fn body(&self) -> String {
         json!({ "errors": [self.error()] }).to_string()
     }
 
     /// The element of `errors`, for transports without statuses.
     pub(super) fn error(&self) -> Value {
-        let is_retryable = matches!(self.code, code::DEADLINE_EXCEEDED | code::OVERLOADED);
-        json!({"message": self.message, "extensions": {"code": self.code, "retryable": is_retryable}})
+        let is_retryable = self.retry_after.is_some() || self.code == code::DEADLINE_EXCEEDED;
+        let mut extensions = json!({"code": self.code, "retryable": is_retryable});
+        if let Some(seconds) = self.retry_after {
+            extensions["retryAfter"] = seconds.into();
+        }
+        json!({"message": self.message, "extensions": extensions})
     }
 }
 
@@ -88,13 +97,14 @@ pub(super) fn write(ended: &Ended, format: Format, operation_name: Option<String
         Ok(Outcome::Refused(_) | Outcome::NotAQuery(_)) => false,
         Err(refusal) => refusal.code == code::DEADLINE_EXCEEDED,
     };
-    Written::new(status, format, Fate { is_good, is_late }, body(ended), operation_name)
+    let retry_after = ended.as_ref().err().and_then(|refusal| refusal.retry_after);
+    Written::new(status, format, Fate { is_good, is_late, retry_after }, body(ended), operation_name)
 }
 
 /// The answers to the requests of a batch, whose own statuses nobody sees.
 pub(super) fn batch(all: &[Ended], format: Format) -> Written {
     let bodies: Vec<String> = all.iter().map(body).collect();
-    let fate = Fate { is_good: false, is_late: false };
+    let fate = Fate { is_good: false, is_late: false, retry_after: None };
     Written::new(StatusCode::OK, format, fate, format!("[{}]", bodies.join(",")), None)
 }
 

@@ -1,11 +1,13 @@
-//! Connections that stay: how many there may be, and how they hear that the gateway ends.
+//! Connections: whose they are, how many may stay, and how they hear that the gateway ends.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
-use axum::{extract::Request, http::StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::answer::{Refusal, code};
+use super::answer::Refusal;
 
 /// Places for connections that stay; clones share them.
 #[derive(Clone, Debug)]
@@ -25,9 +27,21 @@ impl Connections {
 
     /// For one who found no place.
     pub(super) fn full() -> Refusal {
-        let message = "This gateway has as many open subscriptions as it allows: try again later.";
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code::OVERLOADED, message)
+        Refusal::overloaded("This gateway has as many open subscriptions as it allows: try again later.", 5)
     }
+}
+
+/// What a request's connection is.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The address at its other end, which may be a proxy's.
+    pub(super) peer: IpAddr,
+    pub(super) ending: Ending,
+}
+
+impl Connection {
+    /// For a request that came over no socket.
+    pub(super) const NONE: Self = Self { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), ending: Ending(None) };
 }
 
 /// Hears of the gateway's end. Held by a connection, it also lets the end wait for that connection.
@@ -37,11 +51,6 @@ pub(super) struct Ending(Option<watch::Receiver<()>>);
 impl Ending {
     pub(super) fn new(end: watch::Receiver<()>) -> Self {
         Self(Some(end))
-    }
-
-    /// The one of a request's connection. A request that came without one has no end to wait for.
-    pub(super) fn of(request: &Request) -> Self {
-        request.extensions().get().cloned().unwrap_or(Self(None))
     }
 
     /// Waits for the end to begin.

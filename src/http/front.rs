@@ -6,6 +6,7 @@
 
 use std::{
     convert::Infallible,
+    num::NonZeroU32,
     panic::AssertUnwindSafe,
     sync::Arc,
     task::{Context, Poll},
@@ -16,8 +17,8 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::{
-        HeaderValue, Method,
-        header::{WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
+        HeaderValue, Method, StatusCode,
+        header::{CONNECTION, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
     },
     response::Response,
 };
@@ -30,8 +31,10 @@ use super::{
     GRAPHQL, Service,
     accept::{Format, negotiate},
     answer::Refusal,
+    connections::Connection,
     graphql, host,
     layers::{self, LogLine, Notes, REQUEST_ID},
+    server::Serve,
 };
 
 /// Everything that is served, before its socket; clones share it.
@@ -48,15 +51,18 @@ impl Front {
         Self { service: Arc::clone(service), routes, cors }
     }
 
-    /// The answer to one request.
-    pub(super) async fn answer(&self, request: Request) -> Response {
-        let notes = Notes::of(&request);
+    async fn respond(&self, request: Request, connection: &Arc<Connection>) -> Response {
+        let notes = Notes::of(&request, connection);
         let mut line = LogLine::begin(&request, notes.clone());
         let mut response = self.admit(request, &notes).await;
         let headers = response.headers_mut();
         // On every answer: none is to be taken for a script or a page that it does not say it is.
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REQUEST_ID, notes.id().clone());
+        if self.service.readiness.is_shutting_down() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // The next request goes elsewhere.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         line.status = Some(response.status());
         response
     }
@@ -70,7 +76,8 @@ impl Front {
             return self.guard(request, notes).await;
         };
         let guarded = service_fn(async |request| Ok::<_, Infallible>(self.guard(request, notes).await));
-        let Ok(response) = cors.layer(guarded).call(request).await;
+        // Boxed, so that there is room for one of the two alone.
+        let Ok(response) = cors.layer(guarded).call(request).boxed().await;
         response
     }
 
@@ -81,11 +88,15 @@ impl Front {
     }
 
     async fn dispatch(&self, mut request: Request, notes: &Notes) -> Response {
-        if request.uri().path() == GRAPHQL {
-            notes.route(GRAPHQL);
+        let admitted = self.service.admit(&request).map(|caller| caller.inspect(|caller| notes.caller(caller)));
+        // Probes and pages don't count; one who is not let in does.
+        if !matches!(admitted, Ok(None))
+            && let Err(refusal) = notes.count(&self.service.load, NonZeroU32::MIN)
+        {
+            return refuse(refusal, &request);
         }
-        let caller = match self.service.admit(&request) {
-            Ok(caller) => caller.inspect(|caller| notes.caller(caller)),
+        let caller = match admitted {
+            Ok(caller) => caller,
             Err(refusal) => return refuse(refusal, &request),
         };
         if let Some(caller) = &caller
@@ -103,19 +114,28 @@ impl Front {
             request.extensions_mut().insert(caller.scopes);
             request.extensions_mut().insert(caller);
         }
-        let Ok(response) = self.routes.clone().call(request).instrument(notes.span()).await;
+        let Ok(response) = self.routes.clone().call(request).instrument(notes.span()).boxed().await;
         response
     }
 }
 
-/// Tells somebody who is not let in how to ask.
+/// Tells somebody who is not let in why.
 fn refuse(refusal: Refusal, request: &Request) -> Response {
     let mut response = refusal.answer(negotiate(request.headers()).unwrap_or(Format::Json));
     layers::varies_by_accept(&mut response);
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
+    if response.status() == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
+    }
     response
 }
 
+impl Serve for Front {
+    async fn answer(&self, request: Request, connection: &Arc<Connection>) -> Response {
+        self.respond(request, connection).await
+    }
+}
+
+/// For whoever has no socket.
 impl tower::Service<Request> for Front {
     type Response = Response;
     type Error = Infallible;
@@ -127,6 +147,6 @@ impl tower::Service<Request> for Front {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let front = self.clone();
-        async move { Ok(front.answer(request).await) }.boxed()
+        async move { Ok(front.respond(request, &Arc::new(Connection::NONE)).await) }.boxed()
     }
 }

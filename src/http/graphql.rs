@@ -4,7 +4,7 @@
 //! The stock extractors are not used: they run mutations over GET and simple cross-origin posts, take a body of any
 //! size, batches and uploads, and answer every request with 200 in one media type.
 
-use std::{sync::Arc, time::Instant};
+use std::{num::NonZeroU32, sync::Arc, time::Instant};
 
 use async_graphql::Request as GraphQlRequest;
 use axum::{
@@ -16,7 +16,8 @@ use axum::{
 };
 use futures::FutureExt as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use tokio::time::timeout_at;
+use serde_json::Value;
+use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use super::{
@@ -36,7 +37,7 @@ use crate::{
     loaders::Credentials,
     schema::{
         RequestContext,
-        execution::{Prepared, prepare},
+        execution::{Failure, Prepared, prepare},
     },
 };
 
@@ -52,7 +53,7 @@ pub(super) async fn post(
         return stream::post(State(service), Extension(notes), Extension(scopes), request).boxed().await;
     };
     let asked = Asked::of(&service, format, deadline, notes, scopes, request.headers());
-    let body = match read_body(request, service.body_bytes, deadline).await {
+    let body = match service.read_body(request).await {
         Ok(body) => body,
         Err(refusal) => return refusal.answer(format),
     };
@@ -147,12 +148,20 @@ impl Asked {
     async fn made(&self, key: &RequestKey) -> Arc<Whole<Written>> {
         match request::from_body(&key.bytes) {
             Ok(Body::One(fields)) => self.answer(key, fields).await,
-            Ok(Body::Batch(members)) => match batch::run(&self.service, self.scopes, members, self.deadline).await {
+            Ok(Body::Batch(members)) => match self.batch(members).await {
                 Ok(all) => Arc::new(Whole::apart(answer::batch(&all, self.format), Arc::default())),
                 Err(refusal) => self.refused(refusal),
             },
             Err(refusal) => self.refused(refusal),
         }
+    }
+
+    async fn batch(&self, members: Vec<Value>) -> Result<Vec<Ended>, Refusal> {
+        // The first one counted as the request.
+        if let Some(more) = u32::try_from(members.len()).ok().and_then(|all| NonZeroU32::new(all.saturating_sub(1))) {
+            self.notes.count(&self.service.load, more)?;
+        }
+        batch::run(&self.service, self.scopes, members, self.deadline).await
     }
 
     fn refused(&self, refusal: Refusal) -> Arc<Whole<Written>> {
@@ -207,25 +216,25 @@ impl Asked {
     }
 }
 
-/// A POST's body, which has to be declared as JSON. The limit counts what arrives, whatever length was announced.
-pub(super) async fn read_body(request: Request, max_bytes: usize, deadline: Instant) -> Result<Bytes, Refusal> {
-    request::check_content_type(request.headers())?;
-    let body = Limited::new(request.into_body(), max_bytes).collect();
-    match timeout_at(deadline.into(), body).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = "The body is longer than this gateway allows.";
-            Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, code::BAD_USER_INPUT, message))
-        }
-        Ok(Err(_)) => Err(Refusal::bad_input("The body could not be read.")),
-        Err(_) => {
-            let message = "The body did not arrive in time.";
-            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, code::DEADLINE_EXCEEDED, message))
+impl Service {
+    /// A POST's body, which has to be declared as JSON. The limit counts what arrives, whatever length was announced.
+    pub(super) async fn read_body(&self, request: Request) -> Result<Bytes, Refusal> {
+        request::check_content_type(request.headers())?;
+        let body = Limited::new(request.into_body(), self.body_bytes).collect();
+        match timeout(self.body.min(self.deadline), body).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                let message = "The body is longer than this gateway allows.";
+                Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, code::BAD_USER_INPUT, message))
+            }
+            Ok(Err(_)) => Err(Refusal::bad_input("The body could not be read.")),
+            Err(_) => {
+                let message = "The body did not arrive in time.";
+                Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, code::DEADLINE_EXCEEDED, message))
+            }
         }
     }
-}
 
-impl Service {
     /// From the fields of a request, by whatever transport they came, to the request with the text of the document that
     /// they bring or name.
     pub(super) fn request(&self, fields: Fields) -> Result<GraphQlRequest, Refusal> {
@@ -240,9 +249,19 @@ impl Service {
         provenance: Arc<Provenance>,
         deadline: Instant,
     ) -> Ended {
+        let _place = self.load.enter()?;
         let context = RequestContext::new(&self.sources, scopes, &provenance, deadline);
-        prepared.execute(&self.schema, context).await.ok_or_else(too_late)
+        prepared.execute(&self.schema, context).await.map_err(|failure| match failure {
+            Failure::TooLate => too_late(),
+            Failure::Panicked => panicked(),
+        })
     }
+}
+
+/// A request that something inside the gateway went wrong with.
+pub(super) fn panicked() -> Refusal {
+    let message = "Something went wrong inside the gateway.";
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, message)
 }
 
 /// A request that could not be answered in time.

@@ -14,6 +14,8 @@ use axum::{
 };
 use serde_json::json;
 
+use super::load::Load;
+
 /// Whether the gateway wants requests; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
@@ -32,11 +34,14 @@ impl Readiness {
     }
 }
 
-pub(super) fn routes(readiness: Readiness) -> Router {
+pub(super) fn routes(readiness: Readiness, load: &Load) -> Router {
+    let places = Arc::clone(load.places());
     let live = || async { status(StatusCode::OK, "live") };
     let ready = || async move {
         if readiness.is_shutting_down() {
             status(StatusCode::SERVICE_UNAVAILABLE, "shutting down")
+        } else if places.available_permits() == 0 {
+            status(StatusCode::SERVICE_UNAVAILABLE, "overloaded")
         } else {
             status(StatusCode::OK, "ready")
         }

@@ -3,19 +3,17 @@
 
 use std::{
     any::Any,
-    borrow::Cow,
+    num::NonZeroU32,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use axum::{
-    Extension,
-    extract::{MatchedPath, Request},
+    extract::Request,
     http::{
         HeaderName, HeaderValue, Method, StatusCode,
         header::{AGE, ETAG, RETRY_AFTER, VARY},
     },
-    middleware::Next,
     response::Response,
 };
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
@@ -23,10 +21,7 @@ use tracing::{Span, debug, error, info, info_span};
 use url::{Host, Url};
 use uuid::Uuid;
 
-use super::{
-    accept::Format,
-    answer::{Refusal, code},
-};
+use super::{GRAPHQL, WEBSOCKET, accept::Format, answer::Refusal, connections::Connection, graphql, load::Load};
 use crate::{access::Caller, config::CorsOrigins};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,18 +35,29 @@ pub(super) struct Notes(Arc<Noted>);
 
 struct Noted {
     id: HeaderValue,
-    route: OnceLock<Cow<'static, str>>,
+    connection: Arc<Connection>,
+    route: &'static str,
     operation: OnceLock<String>,
     caller: OnceLock<Arc<str>>,
 }
 
 impl Notes {
     /// Takes the caller's request id over if it is sane, else makes one.
-    pub(super) fn of(request: &Request) -> Self {
+    pub(super) fn of(request: &Request, connection: &Arc<Connection>) -> Self {
         let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)).cloned();
         let made = || HeaderValue::from_str(Uuid::new_v4().hyphenated().encode_lower(&mut Uuid::encode_buffer())).ok();
-        let id = given.or_else(made).unwrap_or_else(|| HeaderValue::from_static("-"));
-        Self(Arc::new(Noted { id, route: OnceLock::new(), operation: OnceLock::new(), caller: OnceLock::new() }))
+        Self(Arc::new(Noted {
+            id: given.or_else(made).unwrap_or_else(|| HeaderValue::from_static("-")),
+            connection: Arc::clone(connection),
+            route: route_of(request.uri().path()),
+            operation: OnceLock::new(),
+            caller: OnceLock::new(),
+        }))
+    }
+
+    /// The connection that the request came by.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.0.connection
     }
 
     /// The request's id, to be sent back.
@@ -68,16 +74,16 @@ impl Notes {
         info_span!("request", request_id = %self.id_in_words())
     }
 
-    /// Notes the route and not the path, which is the caller's text.
-    pub(super) fn route(&self, route: impl Into<Cow<'static, str>>) {
-        let _ = self.0.route.set(route.into());
-    }
-
     /// Notes who asks.
     pub(super) fn caller(&self, caller: &Caller) {
         if let Some(name) = &caller.name {
             let _ = self.0.caller.set(Arc::clone(name));
         }
+    }
+
+    /// Counts operations of whoever asks, who was let in where that was noted.
+    pub(super) fn count(&self, load: &Load, operations: NonZeroU32) -> Result<(), Refusal> {
+        load.count(self.0.caller.get(), self.0.connection.peer, operations)
     }
 
     /// Notes the operation's name if it is one: anything else a caller sends has no place in a log.
@@ -88,17 +94,22 @@ impl Notes {
     }
 }
 
-/// Notes which of the router's routes it is.
-pub(super) async fn note_route(
-    Extension(notes): Extension<Notes>,
-    route: Option<MatchedPath>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if let Some(route) = route {
-        notes.route(route.as_str().to_owned());
-    }
-    next.run(request).await
+/// The path where it is one of ours; any other is the caller's text, and has no place in a log.
+fn route_of(path: &str) -> &'static str {
+    const ROUTES: [&str; 10] = [
+        GRAPHQL,
+        "/graphql/stream",
+        WEBSOCKET,
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+        "/admin/purge",
+        "/schema.graphql",
+        "/graphiql",
+        "/",
+    ];
+    let known = ROUTES.into_iter().find(|route| *route == path);
+    known.unwrap_or(if path.starts_with("/graphiql/") { "/graphiql/{file}" } else { "unmatched" })
 }
 
 fn is_sane(id: &HeaderValue) -> bool {
@@ -130,7 +141,6 @@ impl LogLine {
 impl Drop for LogLine {
     fn drop(&mut self) {
         let Noted { route, operation, caller, .. } = &*self.notes.0;
-        let route = route.get().map_or("unmatched", |route| route);
         let method = known_method(&self.method);
         let duration_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let operation = operation.get().map(String::as_str);
@@ -156,8 +166,7 @@ fn known_method(method: &Method) -> &str {
 /// The answer in place of a panic; the panic hook has written down where it was.
 pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     error!("a request panicked");
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "Something went wrong inside the gateway.")
-        .answer(Format::Json)
+    graphql::panicked().answer(Format::Json)
 }
 
 /// In which of the formats an answer is written depends on the request, and be it an error.

@@ -1,6 +1,6 @@
 //! `POST /admin/purge`: an operator, or a program that hears of changes, says what changed upstream without the gateway.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use axum::{
     Extension, Json,
@@ -12,7 +12,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Service, accept::Format, answer::Refusal, graphql};
+use super::{Service, accept::Format, answer::Refusal};
 use crate::{
     access::Scopes,
     cache::Purge,
@@ -36,7 +36,7 @@ pub(super) async fn post(
     if let Some(refusal) = Service::refuse_unless_admin(scopes) {
         return refusal.answer(Format::Json);
     }
-    let body = graphql::read_body(request, service.body_bytes, Instant::now() + service.deadline).await;
+    let body = service.read_body(request).await;
     match body.and_then(|body| read(&body)) {
         Ok(purge) => {
             let forgotten = service.sources.purge(&purge);

@@ -2,63 +2,88 @@
 //!
 //! `axum::serve` has neither a time limit for a request's head nor one for the shutdown.
 
-use std::{convert::Infallible, io, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{body::Body, extract::Request, response::Response};
+use axum::{Router, body::Body, extract::Request, response::Response};
+use futures::FutureExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
     time,
 };
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
-use super::connections::Ending;
+use super::{
+    answer::Refusal,
+    connections::{Connection, Ending},
+};
 
-/// How long a connection may take for a request's head, or wait for the next one. Above the 60 s for which load
-/// balancers commonly keep a connection, so that theirs is the side that closes.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a connection on which nothing came yet is waited for when the gateway ends: its request may be on the way.
+const FIRST: Duration = Duration::from_millis(500);
+
+/// Connections that are taken at the end, of those that wait to be.
+const LAST: usize = 1_024;
 
 /// The pause after an `accept` that failed because the process has too many files open: nothing else would end soon.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a client may take nothing of what is sent to it: one that never reads again would keep its connection, and
-/// what is waiting to be sent, for ever.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// What is asked of connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How long one may take for a request's head, or wait for the next one.
+    pub head: Duration,
+    /// How long a client may take nothing of what is sent to it: one that never reads again would keep its connection, and
+    /// what is waiting to be sent, for ever.
+    pub write: Duration,
+    /// At the same time; one more is told so and closed.
+    pub sockets: usize,
+    /// How long what is in flight may go on at the end.
+    pub grace: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { head: seconds(75), write: seconds(30), sockets: 10_000, grace: Duration::ZERO }
+    }
+}
 
 /// What is served: [`Front`](super::Front), or a router.
-pub trait Serve:
-    tower::Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
-{
+pub trait Serve: Send + Sync + 'static {
+    /// The answer to one request of a connection.
+    fn answer(&self, request: Request, connection: &Arc<Connection>) -> impl Future<Output = Response> + Send;
 }
 
-impl<S> Serve for S where
-    S: tower::Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
-{
+impl Serve for Router {
+    async fn answer(&self, request: Request, _: &Arc<Connection>) -> Response {
+        let Ok(response) = self.clone().oneshot(request).await;
+        response
+    }
 }
 
-/// Serves until `stop` ends, then gives what is in flight `grace` to finish. True: everything did.
-pub async fn serve(
-    listener: TcpListener,
-    service: impl Serve,
-    stop: impl Future<Output = ()>,
-    grace: Duration,
-) -> bool {
-    accept(listener, service, stop, grace, WRITE_TIMEOUT).await
-}
-
-async fn accept(
-    listener: TcpListener,
-    service: impl Serve,
-    stop: impl Future<Output = ()>,
-    grace: Duration,
-    write_timeout: Duration,
-) -> bool {
+/// Serves until `stop` ends, then gives what is in flight its grace to finish. True: everything did.
+pub async fn serve(listener: TcpListener, service: impl Serve, stop: impl Future<Output = ()>, terms: Terms) -> bool {
+    let service = Arc::new(service);
+    let places = Arc::new(Semaphore::new(terms.sockets));
     // Every connection holds a receiver: it hears of the end, and is counted while it lives.
     let (ending, end) = watch::channel(());
+    let mut was_full = false;
+    let mut begin = |stream: TcpStream, peer: SocketAddr| {
+        let place = Arc::clone(&places).try_acquire_owned();
+        let was_full = std::mem::replace(&mut was_full, place.is_err());
+        let Ok(place) = place else {
+            if !was_full {
+                warn!(sockets = terms.sockets, "connections are refused: there are as many as LIMITS_SOCKETS allows");
+            }
+            return refuse(&stream);
+        };
+        let connection = Connection { peer: peer.ip(), ending: Ending::new(end.clone()) };
+        drop(tokio::spawn(carry(stream, Arc::clone(&service), connection, end.clone(), terms, place)));
+    };
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -66,15 +91,18 @@ async fn accept(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                drop(tokio::spawn(connection(stream, service.clone(), end.clone(), write_timeout)));
-            }
+            Ok((stream, peer)) => begin(stream, peer),
             Err(error) => accept_failed(&error).await,
         }
     }
+    // Those whose connections were made by the system already would lose what they sent.
+    for _ in 0..LAST {
+        let Some(Ok((stream, peer))) = listener.accept().now_or_never() else { break };
+        begin(stream, peer);
+    }
     drop((listener, end));
     ending.send_replace(());
-    let finished = time::timeout(grace, ending.closed()).await.is_ok();
+    let finished = time::timeout(terms.grace, ending.closed()).await.is_ok();
     if !finished {
         let open = ending.receiver_count();
         warn!(open, "connections are cut off: their requests did not finish in time");
@@ -82,26 +110,54 @@ async fn accept(
     finished
 }
 
-async fn connection(stream: TcpStream, service: impl Serve, mut end: watch::Receiver<()>, write_timeout: Duration) {
+/// Without waiting for the request: whoever sends it slowly would hold the connection.
+fn refuse(stream: &TcpStream) {
+    let body = Refusal::overloaded("This gateway has as many connections as it allows: try again later.", 1).body();
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: {}\r\n\
+         retry-after: 1\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = stream.try_write(answer.as_bytes());
+}
+
+async fn carry(
+    stream: TcpStream,
+    service: Arc<impl Serve>,
+    connection: Connection,
+    mut end: watch::Receiver<()>,
+    terms: Terms,
+    _place: OwnedSemaphorePermit,
+) {
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     // It runs only while something waits to be written: nobody who is idle is cut off.
-    stream.set_write_timeout(Some(write_timeout));
+    stream.set_write_timeout(Some(terms.write));
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let ending = Ending::new(end.clone());
+    server.timer(TokioTimer::new()).header_read_timeout(terms.head);
+    let shared = Arc::new((service, Arc::new(connection)));
+    let asked = Arc::new(Notify::new());
+    let asks = Arc::clone(&asked);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ending.clone());
-        service.clone().oneshot(request)
+        let shared = Arc::clone(&shared);
+        asks.notify_one();
+        async move {
+            let (service, connection) = &*shared;
+            Ok::<_, Infallible>(service.answer(request.map(Body::new), connection).await)
+        }
     });
     // Upgrades are for the WebSocket.
     let serving = server.serve_connection(TokioIo::new(Box::pin(stream)), service).with_upgrades();
     tokio::pin!(serving);
+    let ended = async {
+        let _ = end.changed().await;
+        // hyper closes a connection on which nothing came yet at once.
+        let _ = time::timeout(FIRST, asked.notified()).await;
+    };
     let outcome = tokio::select! {
         outcome = serving.as_mut() => outcome,
-        _ = end.changed() => {
+        () = ended => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
@@ -122,15 +178,10 @@ async fn accept_failed(error: &io::Error) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use axum::{Router, routing::get};
+    use axum::routing::get;
     use bytes::Bytes;
     use futures::{StreamExt as _, stream};
-    use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _},
-        sync::Notify,
-    };
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
@@ -169,7 +220,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = std::future::pending();
-        tokio::spawn(accept(listener, router, stop, Duration::ZERO, Duration::from_millis(50)));
+        tokio::spawn(serve(listener, router, stop, Terms { write: Duration::from_millis(50), ..Terms::default() }));
         let ask = async |path: &str| {
             let mut stream = TcpStream::connect(address).await.unwrap();
             let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");

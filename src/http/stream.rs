@@ -2,11 +2,7 @@
 //! connections mode” of the graphql-sse protocol), also where a client of `/graphql` accepts nothing else. Knows nothing of
 //! the schema.
 
-use std::{
-    convert::Infallible,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
@@ -26,8 +22,7 @@ use super::{
     Service,
     accept::{Format, accepts_event_stream},
     answer::{Refusal, code},
-    connections::{Connections, Ending},
-    graphql,
+    connections::Connections,
     layers::Notes,
     request::{self, Body, Fields},
 };
@@ -52,10 +47,9 @@ pub(super) async fn post(
     if !accepts_event_stream(request.headers()) {
         return not_acceptable();
     }
-    let ending = Ending::of(&request);
-    let body = graphql::read_body(request, service.body_bytes, Instant::now() + service.deadline).await;
+    let body = service.read_body(request).await;
     match body.and_then(|body| one(&body)).and_then(|fields| service.request(fields)) {
-        Ok(request) => service.stream(request, false, ending, &notes, scopes),
+        Ok(request) => service.stream(request, false, &notes, scopes),
         Err(refusal) => refused(&service, refusal),
     }
 }
@@ -70,10 +64,9 @@ pub(super) async fn get(
     if !accepts_event_stream(request.headers()) {
         return not_acceptable();
     }
-    let ending = Ending::of(&request);
     let fields = request::from_query_string(request.uri().query().unwrap_or_default());
     match fields.and_then(|fields| service.request(fields)) {
-        Ok(request) => service.stream(request, true, ending, &notes, scopes),
+        Ok(request) => service.stream(request, true, &notes, scopes),
         Err(refusal) => refused(&service, refusal),
     }
 }
@@ -109,7 +102,6 @@ impl Service {
         self: &Arc<Self>,
         request: async_graphql::Request,
         no_mutations: bool,
-        mut ending: Ending,
         notes: &Notes,
         scopes: Scopes,
     ) -> Response {
@@ -119,10 +111,17 @@ impl Service {
         if let Some(name) = &request.operation_name {
             notes.operation(name);
         }
-        let steps = streaming::run(self.schema.clone(), self.caller(scopes), request, no_mutations);
+        let caller = self.caller(scopes);
+        let under_way = caller.under_way.clone();
+        let steps = streaming::run(self.schema.clone(), caller, request, no_mutations);
         let events = steps.map(|step| next(&answer(&step))).chain(stream::once(future::ready(COMPLETE.to_owned())));
+        let mut ending = notes.connection().ending.clone();
         // Without a last event where the gateway ends: the client is to come back.
-        let events = events.take_until(async move { ending.begun().await }).inspect(move |_| {
+        let end = async move {
+            ending.begun().await;
+            under_way.none().await;
+        };
+        let events = events.take_until(end).inspect(move |_| {
             let _held = &place;
         });
         respond(events, self.ping)

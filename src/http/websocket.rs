@@ -23,8 +23,8 @@ use super::{
     Service,
     accept::Format,
     answer::{Refusal, code},
-    connections::{Connections, Ending},
-    layers,
+    connections::{self, Connections},
+    layers::{self, Notes},
 };
 use crate::access::Caller;
 use protocol::Close;
@@ -41,6 +41,7 @@ const FRAME_MARGIN: usize = 65_536;
 /// `GET /graphql/ws`.
 pub(super) async fn upgrade(
     State(service): State<Arc<Service>>,
+    Extension(notes): Extension<Notes>,
     caller: Option<Extension<Caller>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     request: Request,
@@ -51,7 +52,7 @@ pub(super) async fn upgrade(
     };
     let largest = service.body_bytes.saturating_add(FRAME_MARGIN);
     let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(largest).max_frame_size(largest);
-    let ending = Ending::of(&request);
+    let connections::Connection { peer, ending, .. } = notes.connection().clone();
     // A browser tells its page nothing of a handshake that was refused, so that both are refused after it.
     if !is_welcome(&service, request.headers()) {
         return upgrade.on_upgrade(|socket| close_at_once(socket, Close::FORBIDDEN_ORIGIN));
@@ -62,7 +63,8 @@ pub(super) async fn upgrade(
     let Some(place) = service.connections.enter() else {
         return Connections::full().answer(Format::Json);
     };
-    let connection = Connection { service, caller: caller.map(|Extension(caller)| caller), protocol, ending, place };
+    let connection =
+        Connection { service, caller: caller.map(|Extension(caller)| caller), protocol, peer, ending, place };
     upgrade.on_upgrade(|socket| connection.carry(socket))
 }
 

@@ -11,7 +11,7 @@ use axum::{
     body::{Body, Bytes},
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{AGE, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY},
+        header::{AGE, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY},
     },
     response::Response,
 };
@@ -64,6 +64,8 @@ pub(super) struct Fate {
     pub(super) is_good: bool,
     /// Its time was over before all was there.
     pub(super) is_late: bool,
+    /// It was refused, and may go better after so many seconds.
+    pub(super) retry_after: Option<u32>,
 }
 
 /// An answer, written down.
@@ -180,6 +182,9 @@ impl Written {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if compressed.is_some() {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if let Some(seconds) = self.fate.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -218,6 +218,7 @@ fn tell(error: &SourceError) -> Told {
         Fault::Conflict => (format!("{name} is changing the same record at the moment: read it again first."), false),
         Fault::Status(status) => (format!("{name} failed."), *status >= 500),
         Fault::Invalid(_) => (format!("{name} sent an answer that can't be used."), false),
+        Fault::Panicked => ("The gateway failed.".to_owned(), false),
     };
     let retry_after = match error.fault {
         Fault::Unready { retry_after, .. } | Fault::RateLimited { retry_after } => retry_after,
@@ -233,7 +234,8 @@ fn tell(error: &SourceError) -> Told {
         | Fault::Unreachable(_)
         | Fault::Paused { .. }
         | Fault::TooManyRequests { .. }
-        | Fault::Invalid(_) => None,
+        | Fault::Invalid(_)
+        | Fault::Panicked => None,
     };
     Told { code: fault_code(&error.fault), message, source: Some(error.of), retryable, retry_after, http_status }
 }
@@ -248,5 +250,6 @@ pub(super) fn fault_code(fault: &Fault) -> &'static str {
         Fault::Conflict => code::CONFLICT,
         Fault::Refused { .. } | Fault::Status(_) => code::UPSTREAM_ERROR,
         Fault::Invalid(_) => code::UPSTREAM_INVALID_RESPONSE,
+        Fault::Panicked => code::INTERNAL,
     }
 }

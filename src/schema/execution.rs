@@ -4,11 +4,12 @@
 //! async-graphql gives errors of its own no code, and its answer does not tell whether anything was executed. An extension
 //! of it could, but where one is there the executor boxes every field, and a long list takes half as long again.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_graphql::{
     ErrorExtensionValues, Name, Pos, Request, Response, ServerError, Value as ConstValue, parser::types::OperationType,
 };
+use futures::FutureExt as _;
 
 use super::{GatewaySchema, RequestContext, code, specification};
 use crate::cache::{Provenance, StalePart};
@@ -25,6 +26,25 @@ pub enum Outcome {
     Refused(Vec<ServerError>),
     /// It is no query, and only those may run.
     NotAQuery(Vec<ServerError>),
+}
+
+/// Why an execution has no outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The deadline and its [`MARGIN`] did not suffice.
+    TooLate,
+    /// The gateway itself failed.
+    Panicked,
+}
+
+impl Failure {
+    /// For transports without statuses.
+    pub(super) fn error(self) -> ServerError {
+        match self {
+            Self::TooLate => retryable("The request took too long.", code::DEADLINE_EXCEEDED),
+            Self::Panicked => coded(ServerError::new("Something went wrong inside the gateway.", None), code::INTERNAL),
+        }
+    }
 }
 
 /// A query or mutation that may be run.
@@ -59,14 +79,23 @@ impl Prepared {
         self.ty == OperationType::Query
     }
 
-    /// Runs it within the deadline of its context and a [`MARGIN`]; `None`: that did not suffice.
-    pub async fn execute(self, schema: &GatewaySchema, context: RequestContext) -> Option<Outcome> {
+    /// Runs it within the deadline of its context and a [`MARGIN`].
+    pub async fn execute(self, schema: &GatewaySchema, context: RequestContext) -> Result<Outcome, Failure> {
         let deadline = context.deadline.0 + MARGIN;
         let provenance = Arc::clone(&context.provenance);
-        let execution = schema.execute(self.request.data(context));
-        let response = tokio::time::timeout_at(deadline.into(), execution).await.ok()?;
-        Some(outcome(response, &provenance))
+        let execution = contained(schema.execute(self.request.data(context)));
+        let response = tokio::time::timeout_at(deadline.into(), execution).await.map_err(|_| Failure::TooLate)??;
+        Ok(outcome(response, &provenance))
     }
+}
+
+/// A panic stays with the request that it came of: others may wait for the same answer, or share the connection. The panic hook
+/// has written down where it was.
+pub(super) async fn contained<T>(execution: impl Future<Output = T>) -> Result<T, Failure> {
+    AssertUnwindSafe(execution).catch_unwind().await.map_err(|_| {
+        tracing::error!("a request panicked");
+        Failure::Panicked
+    })
 }
 
 fn outcome(mut response: Response, provenance: &Provenance) -> Outcome {
@@ -99,11 +128,6 @@ fn is_refusal(response: &Response) -> bool {
     response.data == ConstValue::Null
         && !response.errors.is_empty()
         && response.errors.iter().all(|error| error.path.is_empty())
-}
-
-/// The gateway gave up on a request: its resolvers did not keep to their deadline.
-pub(super) fn too_late() -> ServerError {
-    retryable("The request took too long.", code::DEADLINE_EXCEEDED)
 }
 
 /// What may succeed later.

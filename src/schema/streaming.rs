@@ -15,12 +15,15 @@ use async_graphql::{
     parser::types::{ExecutableDocument, OperationType},
 };
 use futures::{Stream, StreamExt as _, future::join_all};
-use tokio::time::timeout_at;
+use tokio::{
+    sync::{Semaphore, watch},
+    time::timeout_at,
+};
 
 use super::{
     GatewaySchema, RequestContext, code,
     error::Error,
-    execution::{MARGIN, Outcome, Prepared, retryable, tell_stale, too_late, validation_error},
+    execution::{Failure, MARGIN, Outcome, Prepared, contained, retryable, tell_stale, validation_error},
     specification,
     subscription::{Interest, Kind, Occasion, SubjectChange},
 };
@@ -41,6 +44,35 @@ pub struct Caller {
     pub sources: Arc<Sources>,
     pub scopes: Scopes,
     pub time: Duration,
+    /// Places for queries and mutations that are being executed.
+    pub places: Arc<Semaphore>,
+    pub under_way: UnderWay,
+}
+
+/// The queries and mutations of a connection that are being executed: one that is to end waits for them. Clones share it.
+#[derive(Clone, Default)]
+pub struct UnderWay(watch::Sender<usize>);
+
+/// Held while an operation is being executed.
+struct Begun<'a>(&'a UnderWay);
+
+impl UnderWay {
+    fn begin(&self) -> Begun<'_> {
+        self.0.send_modify(|number| *number += 1);
+        Begun(self)
+    }
+
+    /// Waits until there are none.
+    pub async fn none(&self) {
+        // It does not fail: there is a sender, this one.
+        let _ = self.0.subscribe().wait_for(|number| *number == 0).await;
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|number| *number -= 1);
+    }
 }
 
 /// One step of an operation.
@@ -91,14 +123,21 @@ async fn once(
     request: Request,
     no_mutations: bool,
 ) -> Step {
+    let _begun = caller.under_way.begin();
+    let Ok(_place) = caller.places.try_acquire() else {
+        return Step::Refused(vec![retryable(
+            "This gateway executes as many operations as it allows.",
+            code::OVERLOADED,
+        )]);
+    };
     let outcome = match Prepared::new(ty, request, no_mutations) {
         Ok(prepared) => prepared.execute(schema, caller.request().0).await,
-        Err(outcome) => Some(outcome),
+        Err(outcome) => Ok(outcome),
     };
     match outcome {
-        Some(Outcome::Executed(response)) => Step::Answer(response),
-        Some(Outcome::Refused(errors) | Outcome::NotAQuery(errors)) => Step::Refused(errors),
-        None => Step::Refused(vec![too_late()]),
+        Ok(Outcome::Executed(response)) => Step::Answer(response),
+        Ok(Outcome::Refused(errors) | Outcome::NotAQuery(errors)) => Step::Refused(errors),
+        Err(failure) => Step::Refused(vec![failure.error()]),
     }
 }
 
@@ -202,13 +241,10 @@ impl Subscription {
     async fn tell(&self, change: SubjectChange) -> Response {
         let (context, deadline) = self.caller.request();
         let execution = self.execute(context, Occasion::Change(change));
-        let told = timeout_at((deadline + MARGIN).into(), execution).await;
-        match told {
-            Ok(Some(response)) => response,
-            // The execution of a change always has an answer.
-            Ok(None) => Response::from_errors(vec![retryable("The gateway failed.", code::INTERNAL)]),
-            Err(_) => Response::from_errors(vec![too_late()]),
-        }
+        let told = timeout_at((deadline + MARGIN).into(), contained(execution)).await;
+        // The execution of a change always has an answer.
+        let told = told.map_err(|_| Failure::TooLate).flatten().and_then(|told| told.ok_or(Failure::Panicked));
+        told.unwrap_or_else(|failure| Response::from_errors(vec![failure.error()]))
     }
 
     /// Executes the operation once.

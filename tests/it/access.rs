@@ -21,7 +21,7 @@ pub(crate) struct Keys {
     pub(crate) reader: String,
     pub(crate) writer: String,
     eraser: String,
-    admin: String,
+    pub(crate) admin: String,
 }
 
 impl Keys {

@@ -47,7 +47,7 @@ async fn told(schema: &GatewaySchema, sources: &Arc<Sources>, document: &str, is
     let request = Request::new(document);
     let request = if is_stock { request.data(StockLists) } else { request };
     let prepared = prepare(schema, request, true).ok()?;
-    let Some(Outcome::Executed(response)) = prepared.execute(schema, context).await else { return None };
+    let Ok(Outcome::Executed(response)) = prepared.execute(schema, context).await else { return None };
     assert_eq!(to_json(&response), serde_json::to_string(&*response).unwrap());
     let mut errors: Vec<_> = response.errors.iter().map(|error| serde_json::to_string(error).unwrap()).collect();
     errors.sort_unstable();

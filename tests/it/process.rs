@@ -42,6 +42,10 @@ fn slow(began: &Arc<Notify>, may_answer: &Arc<Notify>, ended: &Arc<Notify>) -> R
     Router::new().route("/slow", get(handler))
 }
 
+fn terms(grace: Duration) -> server::Terms {
+    server::Terms { grace, ..server::Terms::default() }
+}
+
 #[tokio::test]
 async fn a_request_in_flight_finishes_and_no_new_one_is_accepted() {
     let [began, may_answer, ended] = std::array::from_fn(|_| Arc::new(Notify::new()));
@@ -49,7 +53,7 @@ async fn a_request_in_flight_finishes_and_no_new_one_is_accepted() {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let router = slow(&began, &may_answer, &ended);
-    let serving = tokio::spawn(server::serve(listener, router, async { drop(stopped.await) }, GRACE));
+    let serving = tokio::spawn(server::serve(listener, router, async { drop(stopped.await) }, terms(GRACE)));
 
     let mut idle = tokio::net::TcpStream::connect(address).await.unwrap();
     let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -74,7 +78,7 @@ async fn a_request_that_does_not_finish_is_not_waited_for_longer_than_the_grace(
     let router = slow(&began, &may_answer, &ended);
     let stop = Arc::clone(&began);
     let stop = async move { stop.notified().await };
-    let serving = tokio::spawn(server::serve(listener, router, stop, Duration::from_millis(1)));
+    let serving = tokio::spawn(server::serve(listener, router, stop, terms(Duration::from_millis(1))));
     let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
     connection.write_all(REQUEST).await.unwrap();
     assert!(!serving.await.unwrap());
@@ -86,7 +90,7 @@ async fn the_work_goes_with_the_caller() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = slow(&began, &may_answer, &ended);
-    tokio::spawn(server::serve(listener, router, std::future::pending(), GRACE));
+    tokio::spawn(server::serve(listener, router, std::future::pending(), terms(GRACE)));
     let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
     connection.write_all(REQUEST).await.unwrap();
     began.notified().await;
@@ -106,10 +110,10 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, 
 }
 
 /// A running `serve`; killed with the test.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     log: BufReader<ChildStderr>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Serving {
@@ -117,7 +121,7 @@ impl Serving {
         Self::start_with(&[])
     }
 
-    fn start_with(more: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_with(more: &[(&str, &str)]) -> Self {
         let usual = [("GATEWAY_LISTEN", "127.0.0.1:0"), ("GATEWAY_LOG_FORMAT", "json"), SOURCE[0], SOURCE[1]];
         let variables: Vec<_> = usual.iter().chain(more).copied().collect();
         let mut child = gateway(&["serve"], &variables).stderr(Stdio::piped()).spawn().unwrap();
@@ -128,7 +132,7 @@ impl Serving {
     }
 
     /// The next log line with this message.
-    fn logged(&mut self, message: &str) -> serde_json::Value {
+    pub(crate) fn logged(&mut self, message: &str) -> serde_json::Value {
         loop {
             let mut line = String::new();
             assert!(self.log.read_line(&mut line).unwrap() > 0, "the log ended before `{message}`");
@@ -140,7 +144,7 @@ impl Serving {
     }
 
     /// Sends a request, reads the answer to its end.
-    fn exchange(&self, head: &str, body: &str) -> String {
+    pub(crate) fn exchange(&self, head: &str, body: &str) -> String {
         let mut connection = TcpStream::connect(self.address).unwrap();
         let length = body.len();
         let request = format!(
@@ -153,13 +157,13 @@ impl Serving {
         answer
     }
 
-    fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let kill = format!("kill -TERM {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     /// A connection whose request is in flight: the gateway has asked for the body by `100 Continue`.
-    fn connection_in_flight(&self) -> TcpStream {
+    pub(crate) fn connection_in_flight(&self) -> TcpStream {
         let mut connection = TcpStream::connect(self.address).unwrap();
         let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
                     content-length: 26\r\nexpect: 100-continue\r\n\r\n";

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    panic::AssertUnwindSafe,
     sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
 };
 
@@ -10,7 +11,7 @@ use futures::{
     future::{self, BoxFuture, WeakShared, join_all},
 };
 
-use super::{Answer, AnyRecord, Fetch, Fetches, Flight, Kept, Landed, OVERHEAD, Store};
+use super::{Answer, AnyRecord, Fetch, Fetched, Fetches, Flight, Kept, Landed, OVERHEAD, Store};
 use crate::{
     cache::{Key, Moment, Provenance, Viewer, freshness::Freshness, generations::Now},
     sources::{Fault, SourceError},
@@ -124,7 +125,8 @@ impl<K: Key> Store<K> {
     ) -> Flight<K> {
         let landing = Landing { store: Arc::clone(self), number, keys };
         let flight = async move {
-            let mut fetched = fetch.await;
+            // Whoever drove it alone would hear of it, and the others wait in vain.
+            let mut fetched = AssertUnwindSafe(fetch).catch_unwind().await.unwrap_or_else(|_| panicked(&landing.keys));
             if let Some(error) = fetched.values().find_map(|answer| answer.as_ref().err()) {
                 landing.store.counts.failed.inc();
                 tell(error);
@@ -158,6 +160,11 @@ impl<K: Key> Store<K> {
         // A panic while it was held left at worst a flight that is not joined.
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The panic hook has written down where it was.
+fn panicked<K: Key, V>(keys: &[K]) -> Fetched<K, V> {
+    keys.iter().map(|key| (key.clone(), Err(SourceError { of: key.source(), fault: Fault::Panicked }))).collect()
 }
 
 /// What was not begun, for the one who asked: nobody can join it.

@@ -108,6 +108,23 @@ fn in_chunks(missing: &[u64], fetched: &Arc<AtomicUsize>) -> Vec<(Vec<u64>, Fetc
 }
 
 #[test]
+fn a_panic_reaches_all_who_wait_as_an_error_and_the_next_read_begins_anew() {
+    let store = store(1 << 20, LONG);
+    let (send, receive) = oneshot::channel::<()>();
+    let first = store.answer(&viewer(), &1, |_| async move {
+        let _ = receive.await;
+        panic!("for the test")
+    });
+    let second = store.answer(&viewer(), &1, |_| async { unreachable!("it is being read") });
+    let end = async { drop(send) };
+    let (first, second, ()) = block_on(async { futures::join!(first.get(), second.get(), end) });
+    let failed: Result<Option<Arc<u64>>, _> = Err(SourceError { of: Source::BrainStem, fault: Fault::Panicked });
+    assert_eq!((first, second), (failed.clone(), failed));
+    let again = store.answer(&viewer(), &1, |_| async { Ok(Some(Weighed { record: Arc::new(7_u64), bytes: 1 })) });
+    assert_eq!(block_on(again.get()), Ok(Some(Arc::new(7))));
+}
+
+#[test]
 fn a_batch_answers_key_by_key_and_is_kept() {
     let store = store(1 << 20, LONG);
     let fetched = Arc::new(AtomicUsize::new(0));

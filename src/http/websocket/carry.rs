@@ -1,6 +1,8 @@
 //! Carries a WebSocket: what comes in, what goes out, and async-graphql in between, side by side in one task.
 
 use std::{
+    net::IpAddr,
+    num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
@@ -27,8 +29,8 @@ use tracing::info;
 use super::protocol::{Close, Name, Protocol, REFUSED, Received, Sent};
 use crate::{
     access::Caller,
-    http::{API_KEY, Service, connections::Ending},
-    schema::streaming::{self, Step},
+    http::{API_KEY, Service, answer::Refusal, connections::Ending},
+    schema::streaming::{self, Step, UnderWay},
 };
 
 /// How long a client may take to hear why the connection ends.
@@ -40,6 +42,8 @@ pub(super) struct Connection {
     /// Whom the handshake's headers show.
     pub(super) caller: Option<Caller>,
     pub(super) protocol: GraphQLProtocol,
+    /// The address at the other end.
+    pub(super) peer: IpAddr,
     pub(super) ending: Ending,
     pub(super) place: OwnedSemaphorePermit,
 }
@@ -71,22 +75,27 @@ impl Connection {
     /// Carries the connection to its end.
     pub(super) async fn carry(self, socket: WebSocket) {
         let began = Instant::now();
-        let Self { service, caller, protocol, mut ending, place } = self;
+        let Self { service, caller, protocol, peer, mut ending, place } = self;
         let caller = Arc::new(caller.map_or_else(OnceLock::new, OnceLock::from));
         let (mut sink, mut stream) = socket.split();
         // Without room: what async-graphql does not take is not read, and what the client does not take is not produced.
         let (to_graphql, from_client) = mpsc::channel(0);
         let (to_client, from_graphql) = mpsc::channel(0);
         let (answers, answered) = mpsc::channel(0);
-        let operations = Operations { service: Arc::clone(&service), caller: Arc::clone(&caller) };
+        let under_way = UnderWay::default();
+        let operations =
+            Operations { service: Arc::clone(&service), caller: Arc::clone(&caller), under_way: under_way.clone() };
         let graphql = GraphQLWebSocket::new_with_pair(to_client, from_client, operations, protocol);
         let graphql = graphql.on_ping(|_, payload| future::ready(Ok(payload))).serve();
-        let line = Line::new(service, Arc::clone(&caller));
+        let line = Line::new(service, Arc::clone(&caller), peer);
         let close = tokio::select! {
             close = line.inward(&mut stream, to_graphql, answers) => close,
             close = line.outward(&mut sink, from_graphql, answered) => close,
             () = line.wait_for_init() => Some(Close::NO_INIT),
-            () = ending.begun() => Some(Close::GOING_AWAY),
+            () = async {
+                ending.begun().await;
+                under_way.none().await;
+            } => Some(Close::GOING_AWAY),
             () = graphql => None,
         };
         let code = close.as_ref().map(|close| close.code);
@@ -106,15 +115,16 @@ struct Line {
     service: Arc<Service>,
     /// There from `connection_init` on.
     caller: Arc<OnceLock<Caller>>,
+    peer: IpAddr,
     protocol: Mutex<Protocol>,
     /// When the client last gave a sign of life.
     heard: Mutex<Instant>,
 }
 
 impl Line {
-    fn new(service: Arc<Service>, caller: Arc<OnceLock<Caller>>) -> Self {
+    fn new(service: Arc<Service>, caller: Arc<OnceLock<Caller>>, peer: IpAddr) -> Self {
         let protocol = Mutex::new(Protocol::new(service.max_operations));
-        Self { service, caller, protocol, heard: Mutex::new(Instant::now()) }
+        Self { service, caller, peer, protocol, heard: Mutex::new(Instant::now()) }
     }
 
     /// From the client to async-graphql, until one of them ends or the client breaks the protocol.
@@ -141,7 +151,7 @@ impl Line {
                 Received::Init(payload) if !self.admits(&payload) => return Some(Close::FORBIDDEN),
                 Received::Init(_) | Received::PassOn => graphql.send(Ok(Message::Text(text))).await,
                 Received::Stop(name) => graphql.send(Ok(stop(name))).await,
-                Received::Start { name, request } => match self.service.request(request) {
+                Received::Start { name, request } => match self.count().and_then(|()| self.service.request(request)) {
                     Ok(request) => graphql.send(Ok(start(name, &request))).await,
                     Err(refusal) => {
                         let answer = self.protocol().refuse(name, &refusal.error());
@@ -154,6 +164,12 @@ impl Line {
             passed_on.ok()?;
         }
         None
+    }
+
+    /// Counts an operation among those that its caller may begin.
+    fn count(&self) -> Result<(), Refusal> {
+        let name = self.caller.get().and_then(|caller| caller.name.as_ref());
+        self.service.load.count(name, self.peer, NonZeroU32::MIN)
     }
 
     /// Whether the caller is let in by what `connection_init` shows, or by what the handshake did.
@@ -240,6 +256,7 @@ fn stop(name: Name) -> Message {
 struct Operations {
     service: Arc<Service>,
     caller: Arc<OnceLock<Caller>>,
+    under_way: UnderWay,
 }
 
 impl Executor for Operations {
@@ -250,7 +267,8 @@ impl Executor for Operations {
     fn execute_stream(&self, request: Request, _: Option<Arc<Data>>) -> BoxStream<'static, Response> {
         // None is granted before `connection_init`, and nothing begins before it.
         let scopes = self.caller.get().map(|caller| caller.scopes).unwrap_or_default();
-        let steps = streaming::run(self.service.schema.clone(), self.service.caller(scopes), request, false);
+        let caller = streaming::Caller { under_way: self.under_way.clone(), ..self.service.caller(scopes) };
+        let steps = streaming::run(self.service.schema.clone(), caller, request, false);
         steps.map(answer).boxed()
     }
 }

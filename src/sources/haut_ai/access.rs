@@ -269,7 +269,8 @@ fn pause(failure: &SourceError) -> Duration {
         | Fault::Conflict
         | Fault::TooManyRequests { .. }
         | Fault::Status(_)
-        | Fault::Invalid(_) => LOGIN_PAUSE,
+        | Fault::Invalid(_)
+        | Fault::Panicked => LOGIN_PAUSE,
         Fault::Timeout | Fault::Unreachable(_) | Fault::Unready { .. } | Fault::Paused { .. } => Duration::ZERO,
     }
 }

@@ -152,7 +152,7 @@ async fn what_an_answer_depends_on_is_told() {
 async fn exchange(app: &App, head: &str, body: &str) -> (String, Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut connection = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let serving = server::serve(listener, app.front(), std::future::pending(), std::time::Duration::ZERO);
+    let serving = server::serve(listener, app.front(), std::future::pending(), server::Terms::default());
     let serving = tokio::spawn(serving);
     let length = body.len();
     let request = format!(

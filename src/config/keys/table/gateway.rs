@@ -107,6 +107,14 @@ pub(super) const KEYS: &[Key] = &[
         "10000",
         "How long requests in flight may go on after SIGTERM or Ctrl-C.",
     ),
+    value(
+        Section::Gateway,
+        "drain_ms",
+        Kind::Millis { min: 0, max: 600_000 },
+        "2000",
+        "How long after SIGTERM requests are still taken while `/health/ready` answers 503, so that load balancers notice. \
+         Ctrl-C does not wait.",
+    ),
     unset(
         Section::ApiKeys,
         "file",

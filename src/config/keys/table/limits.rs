@@ -20,6 +20,50 @@ pub(super) const KEYS: &[Key] = &[
     ),
     value(
         Section::Limits,
+        "body_ms",
+        ONE_REQUEST,
+        "10000",
+        "How long a request's body may take to arrive; a slower one gets 408.",
+    ),
+    value(
+        Section::Limits,
+        "head_ms",
+        ONE_REQUEST,
+        "75000",
+        "How long a connection may take for a request's head, or wait for the next request; then it is closed.",
+    ),
+    value(
+        Section::Limits,
+        "sockets",
+        Kind::Count { min: 1, max: 1_000_000, unit: "connections" },
+        "10000",
+        "Connections at the same time, WebSockets apart; one more gets 503 and is closed. The process needs as many open files.",
+    ),
+    value(
+        Section::Limits,
+        "operations",
+        Kind::Count { min: 1, max: 1_000_000, unit: "operations" },
+        "500",
+        "Queries and mutations that are executed at the same time; one more gets 503. Answers that are at hand, and those who wait \
+         for the answer to the same query, don't count.",
+    ),
+    value(
+        Section::Limits,
+        "rate",
+        Kind::Count { min: 0, max: 1_000_000, unit: "requests" },
+        "0",
+        "Requests a second of one caller: of a key by its name, of others by their address, of IPv6 the first 64 bits; one more \
+         gets 429. Operations on a WebSocket and members of a batch count one each. 0: no bound.",
+    ),
+    value(
+        Section::Limits,
+        "burst",
+        Kind::Count { min: 1, max: 1_000_000, unit: "requests" },
+        "100",
+        "Requests of one caller that may come at once before `rate` counts.",
+    ),
+    value(
+        Section::Limits,
         "connections",
         Kind::Count { min: 1, max: 1_000_000, unit: "connections" },
         "1000",

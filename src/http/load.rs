@@ -1,0 +1,112 @@
+//! How much is let in: operations at the same time, and how often one caller may ask. Knows nothing of what is asked.
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::Arc,
+};
+
+use ahash::RandomState;
+use axum::http::StatusCode;
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock as _, DefaultClock},
+    state::keyed::DashMapStateStore,
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::answer::{Refusal, code};
+use crate::config::Limits;
+
+/// The part of an address of IPv6 that one customer usually has to himself.
+const NETWORK: u128 = u128::MAX << 64;
+
+/// What is let in.
+pub(super) struct Load {
+    places: Arc<Semaphore>,
+    rate: Option<Rate>,
+}
+
+/// How often each caller may ask.
+struct Rate {
+    per_second: NonZeroU32,
+    callers: RateLimiter<Who, DashMapStateStore<Who, RandomState>, DefaultClock>,
+}
+
+/// Who is counted as one.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Who {
+    Named(Arc<str>),
+    From(IpAddr),
+}
+
+impl Who {
+    fn of(name: Option<&Arc<str>>, peer: IpAddr) -> Self {
+        match name {
+            Some(name) => Self::Named(Arc::clone(name)),
+            None => Self::From(match peer.to_canonical() {
+                IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
+                address @ IpAddr::V4(_) => address,
+            }),
+        }
+    }
+}
+
+impl Load {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let rate = NonZeroU32::new(limits.rate).map(|per_second| {
+            let quota = Quota::per_second(per_second).allow_burst(limits.burst);
+            Rate { per_second, callers: RateLimiter::dashmap_with_hasher(quota, RandomState::new()) }
+        });
+        Self { places: Arc::new(Semaphore::new(limits.operations)), rate }
+    }
+
+    /// The places for operations that are being executed.
+    pub(super) fn places(&self) -> &Arc<Semaphore> {
+        &self.places
+    }
+
+    /// A place for one operation; an error where all are taken.
+    pub(super) fn enter(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        let message = "This gateway executes as many operations as it allows: try again later.";
+        self.places.try_acquire().map_err(|_| Refusal::overloaded(message, 1))
+    }
+
+    /// Counts so many operations of the caller of that name, or from that address; an error where there were too many lately.
+    pub(super) fn count(&self, name: Option<&Arc<str>>, peer: IpAddr, operations: NonZeroU32) -> Result<(), Refusal> {
+        let Some(rate) = &self.rate else { return Ok(()) };
+        let (seconds, more) = match rate.callers.check_key_n(&Who::of(name, peer), operations) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(until)) => {
+                let wait = until.wait_time_from(rate.callers.clock().now());
+                (u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1), "")
+            }
+            Err(_) => (1, " and fewer in one body"),
+        };
+        let message = format!("Too many requests: expected at most {} a second{more}.", rate.per_second);
+        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, message);
+        Err(Refusal { retry_after: Some(seconds), ..refusal })
+    }
+
+    /// Forgets callers who have not asked lately.
+    pub(super) fn forget(&self) {
+        if let Some(rate) = &self.rate {
+            rate.callers.retain_recent();
+            rate.callers.shrink_to_fit();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_no_name_is_told_apart_by_network() {
+        let of = |address: &str| Who::of(None, address.parse().unwrap());
+        assert!(of("192.0.2.1") != of("192.0.2.2"));
+        assert!(of("192.0.2.1") == of("::ffff:192.0.2.1"));
+        assert!(of("2001:db8:1:2::3") == of("2001:db8:1:2:4:5:6:7"));
+        assert!(of("2001:db8:1:2::3") != of("2001:db8:1:3::3"));
+    }
+}
