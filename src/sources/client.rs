@@ -169,7 +169,7 @@ impl UpstreamClient {
         let paused = |left| self.error(Fault::Paused { retry_after: left });
         self.breaker.check().map_err(paused)?;
         let _permit = self.permits.acquire().await.map_err(closed)?;
-        self.pace.wait().await;
+        self.pace.wait(|| self.breaker.check().map_err(paused)).await?;
         // Once more: the source may have failed for those who had the places.
         let pass = self.breaker.admit().map_err(paused)?;
         let Ok(outcome) = timeout_at(deadline, self.exchange(request, attempt, is_doubtful)).await else {

@@ -85,7 +85,8 @@ fn exchange(connection: &mut Option<TcpStream>, serving: &Serving) -> Option<boo
 #[test]
 #[cfg(unix)]
 fn sigterm_under_load_loses_no_request() {
-    let serving = Serving::start_with(&[("GATEWAY_DRAIN_MS", "300"), ("GATEWAY_LOG_LEVEL", "warn,subject_gateway::cli=info")]);
+    let serving =
+        Serving::start_with(&[("GATEWAY_DRAIN_MS", "300"), ("GATEWAY_LOG_LEVEL", "warn,subject_gateway::cli=info")]);
     let (before, closing) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..8 {

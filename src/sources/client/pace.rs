@@ -22,10 +22,13 @@ impl Pace {
         Self { period, clock: Mutex::default() }
     }
 
-    pub(super) async fn wait(&self) {
-        let Some(period) = self.period else { return };
+    /// Waits for the next turn. Whoever `is_wanted` refuses when its turn is near takes none.
+    pub(super) async fn wait<E>(&self, is_wanted: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        let Some(period) = self.period else { return Ok(()) };
         let mut clock = self.clock.lock().await;
+        is_wanted()?;
         clock.get_or_insert_with(|| spaced(period)).tick().await;
+        Ok(())
     }
 }
 
@@ -34,4 +37,21 @@ fn spaced(period: Duration) -> Interval {
     // Time without requests is not made up for.
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     clock
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_is_not_wanted_takes_no_turn() {
+        let pace = Pace::new(1);
+        assert_eq!(pace.wait(|| Ok::<_, ()>(())).await, Ok(()));
+        for _ in 0..100 {
+            assert_eq!(pace.wait(|| Err(())).now_or_never(), Some(Err(())));
+        }
+        assert_eq!(pace.wait(|| Ok::<_, ()>(())).now_or_never(), None);
+    }
 }
