@@ -157,6 +157,12 @@ where
     decoded.unwrap_or_else(|_| Err("it could not be decoded".into()))
 }
 
+/// Reads a body as every kind of answer of either source. For fuzz targets, which have no server: it must not panic.
+pub fn read_anything(body: &[u8]) {
+    brainstem::read_anything(body);
+    haut_ai::read_anything(body);
+}
+
 /// Whether a list's page lies behind its last one. Django REST framework tells that from a list that is not there by its
 /// words alone.
 fn is_past_the_end(answer: &client::Answer) -> bool {

@@ -42,6 +42,8 @@ pub use model::{Model, Related};
 pub use pushdown::Pushdown;
 use sideload::{Learnt, may_be_of_the_include};
 
+pub(super) use answer::read_anything;
+
 /// Ids in one batch: about 70 fit into the request line of a real server.
 pub const MAX_BATCH: usize = 50;
 /// The longest request line that a real server (gunicorn) takes, in bytes.

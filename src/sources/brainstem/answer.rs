@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::{Listed, Model, Related};
 use crate::{
     config::Generation,
+    domain::{Procedure, Subject, SubjectLog},
     sources::{
         paging::{Page, Weighed},
         wire::{Whole, record},
@@ -133,4 +134,14 @@ pub(super) fn read<T: Model>(json: &str, related: &mut Related) -> Option<Weighe
 
 fn natural(Whole(number): Whole) -> Option<u64> {
     number.and_then(|number| u64::try_from(number).ok())
+}
+
+/// Reads a body as every kind of answer.
+pub(in crate::sources) fn read_anything(body: &[u8]) {
+    for generation in [Generation::Current, Generation::Legacy] {
+        let _ = list::<Subject>(body, generation, 0, 20);
+        let _ = list::<Procedure>(body, generation, u64::MAX, 100);
+        let _ = one::<Subject>(body, generation);
+        let _ = one::<SubjectLog>(body, generation);
+    }
 }
