@@ -61,7 +61,9 @@ fn change() -> impl Strategy<Value = Change> {
 
 fn run(target: &str, cases: u32, check: fn(&[u8])) {
     let seeds = seeds(target);
-    seeds.iter().for_each(|seed| check(seed));
+    for seed in &seeds {
+        check(seed);
+    }
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let changed = (prop::sample::select(seeds), prop::collection::vec(change(), 1..4));
     let outcome = runner.run(&changed, |(mut seed, changes)| {

@@ -16,6 +16,7 @@ mod fuzz;
 mod haut_ai;
 mod http;
 mod input;
+mod leaks;
 mod lists;
 mod load;
 mod nodes;

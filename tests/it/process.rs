@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     process::{Child, ChildStderr, Command, Output, Stdio},
     sync::Arc,
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -98,13 +99,13 @@ async fn the_work_goes_with_the_caller() {
     ended.notified().await;
 }
 
-fn gateway(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+pub(crate) fn gateway(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_subject-gateway"));
     command.args(arguments).env_clear().envs(variables.iter().copied());
     command
 }
 
-fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
+pub(crate) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = gateway(arguments, variables).output().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
@@ -112,7 +113,7 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, 
 /// A running `serve`; killed with the test.
 pub(crate) struct Serving {
     child: Child,
-    log: BufReader<ChildStderr>,
+    log: Option<BufReader<ChildStderr>>,
     pub(crate) address: SocketAddr,
 }
 
@@ -125,7 +126,7 @@ impl Serving {
         let usual = [("GATEWAY_LISTEN", "127.0.0.1:0"), ("GATEWAY_LOG_FORMAT", "json"), SOURCE[0], SOURCE[1]];
         let variables: Vec<_> = usual.iter().chain(more).copied().collect();
         let mut child = gateway(&["serve"], &variables).stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
+        let log = Some(BufReader::new(child.stderr.take().unwrap()));
         let mut serving = Self { child, log, address: SocketAddr::from(([0, 0, 0, 0], 0)) };
         serving.address = serving.logged("listening")["address"].as_str().unwrap().parse().unwrap();
         serving
@@ -135,12 +136,22 @@ impl Serving {
     pub(crate) fn logged(&mut self, message: &str) -> serde_json::Value {
         loop {
             let mut line = String::new();
-            assert!(self.log.read_line(&mut line).unwrap() > 0, "the log ended before `{message}`");
+            assert!(self.log.as_mut().unwrap().read_line(&mut line).unwrap() > 0, "the log ended before `{message}`");
             let line: serde_json::Value = serde_json::from_str(&line).unwrap();
             if line["message"] == message {
                 return line;
             }
         }
+    }
+
+    /// Reads the rest of the log, to its end.
+    pub(crate) fn rest_of_the_log(&mut self) -> JoinHandle<String> {
+        let mut log = self.log.take().unwrap();
+        std::thread::spawn(move || {
+            let mut rest = String::new();
+            log.read_to_string(&mut rest).unwrap();
+            rest
+        })
     }
 
     /// Sends a request, reads the answer to its end.

@@ -160,7 +160,8 @@ impl<'a> Reading<'a> {
         };
         for unknown in fields.keys().filter(|name| !ty.fields.contains_key(name.as_str())) {
             let expected = listed(ty.fields.keys());
-            self.refuse(&format!("has `{}`, which `{}` has not: expected {expected}", quoted(unknown), ty.name));
+            let unknown = word(unknown).map_or("a field".to_owned(), |name| format!("`{name}`"));
+            self.refuse(&format!("has {unknown}, which `{}` has not: expected {expected}", ty.name));
         }
         if ty.is_one_of() && (fields.len() != 1 || fields.values().any(|value| *value == ConstValue::Null)) {
             let expected = listed(ty.fields.keys());
@@ -179,10 +180,18 @@ impl<'a> Reading<'a> {
         ConstValue::Object(fields)
     }
 
+    fn is_enum(&self, ty: &str) -> bool {
+        matches!(self.specification.schema.types.get(ty), Some(ExtendedType::Enum(_)))
+    }
+
     fn mismatch(&mut self, value: ConstValue, ty: &str, expected: &str) -> ConstValue {
         let got = match &value {
             ConstValue::Number(number) => format!("the number {number}"),
-            ConstValue::String(text) => format!("the text {:?}", quoted(text)),
+            ConstValue::String(text) if self.is_enum(ty) => {
+                word(text).map_or("a text".to_owned(), |name| format!("the text \"{name}\""))
+            }
+            // Nobody says of people in a number or a word of GraphQL what must not be told.
+            ConstValue::String(_) => "a text".to_owned(),
             ConstValue::Enum(name) => format!("the name {}", quoted(name)),
             ConstValue::Boolean(value) => value.to_string(),
             ConstValue::List(_) => "a list".to_owned(),
@@ -210,6 +219,11 @@ fn whole(number: &Number) -> Option<i32> {
             .filter(|number| number.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(number))
             .map(|number| number as i32),
     }
+}
+
+/// A text that may be a misspelt name of the schema's. Any other is content, which has no place in a message.
+fn word(text: &str) -> Option<String> {
+    Name::new(text).ok().map(|_| quoted(text))
 }
 
 fn quoted(text: &str) -> String {

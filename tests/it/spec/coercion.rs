@@ -56,7 +56,7 @@ async fn values_of_the_wrong_shape_are_refused_before_anything_runs() {
     let long = "x".repeat(10_000);
     let sex = "FEMALE, MALE, OTHER, UNKNOWN";
     for (query, value, expected) in [
-        (FIRST, json!("5"), "`$v` can't be the text \"5\": expected a whole number (`Int`).".to_owned()),
+        (FIRST, json!("5"), "`$v` can't be a text: expected a whole number (`Int`).".to_owned()),
         (FIRST, json!(1.5), "`$v` can't be the number 1.5: expected a whole number from -2147483648 to 2147483647 (`Int`).".into()),
         (FIRST, json!(2_147_483_648_i64), "`$v` can't be the number 2147483648: expected a whole number from -2147483648 to 2147483647 (`Int`).".into()),
         (FIRST, json!(true), "`$v` can't be true: expected a whole number (`Int`).".into()),
@@ -67,14 +67,14 @@ async fn values_of_the_wrong_shape_are_refused_before_anything_runs() {
         (IDS, json!(["x", null]), "`$v[1]` is null: expected a value of type `ID!`.".into()),
         (IDS, json!([["x"]]), "`$v[0]` can't be a list: expected a text or a whole number (`ID`).".into()),
         (AFTER, json!(5), "`$v` can't be the number 5: expected a text (`String`).".into()),
-        (IF, json!("true"), "`$v` can't be the text \"true\": expected true or false (`Boolean`).".into()),
+        (IF, json!("true"), "`$v` can't be a text: expected true or false (`Boolean`).".into()),
         (IF, json!(1), "`$v` can't be the number 1: expected true or false (`Boolean`).".into()),
         (FILTER, json!({"nope": 1, "sex": "FEMALE"}), "`$v` has `nope`, which `SubjectFilter` has not: expected sources, name, search, \
             sex, birthDate, status, projectId, strainId, speciesId, tag, datasetId, hasProcedures.".into()),
         (FILTER, json!({"sex": ["FEMALE", "female"]}), format!("`$v.sex[1]` can't be the text \"female\": expected one of {sex} (`Sex`).")),
         (FILTER, json!({"sex": [1]}), format!("`$v.sex[0]` can't be the number 1: expected one of {sex} (`Sex`).")),
         (FILTER, json!({"sex": long}), format!("`$v.sex` can't be the text \"{}…\": expected one of {sex} (`Sex`).", &long[..40])),
-        (FILTER, json!({"name": "x"}), "`$v.name` can't be the text \"x\": expected an object with eq, contains, startsWith, in (`NameFilter`).".into()),
+        (FILTER, json!({"name": "x"}), "`$v.name` can't be a text: expected an object with eq, contains, startsWith, in (`NameFilter`).".into()),
         (FILTER, json!({"name": {"in": ["x", 5]}}), "`$v.name.in[1]` can't be the number 5: expected a text (`String`).".into()),
         (ORDER, json!({}), "`$v` has no `field`: expected one of type `SubjectOrderField!`.".into()),
         (ORDER, json!({"field": "NAME", "direction": null}), "`$v.direction` is null: expected a value of type `OrderDirection!`.".into()),

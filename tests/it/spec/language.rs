@@ -2,7 +2,11 @@
 
 use serde_json::json;
 
-use super::{BAD, INVALID, TOO_DEEP, UNPARSED, app, check, data, message, none};
+use super::{BAD, INVALID, TOO_DEEP, UNPARSED, app, check, data, none};
+use crate::{
+    util::TestApp,
+    writes::{ANIMAL, animal_id},
+};
 
 /// Documents, and the code of their refusal. Those of no code run; graphql-js agrees on each.
 const DOCUMENTS: &[(&str, Option<&str>)] = &[
@@ -168,8 +172,7 @@ async fn documents_are_read_as_the_specification_says() {
 
 #[tokio::test]
 async fn texts_mean_what_is_written() {
-    let app = app().await;
-    // What no id can be is told in a message; a list of names takes any text.
+    let app = TestApp::new().await;
     for (written, meant) in [
         (r#""\u{1F600} \uD83D\uDE00 \u0041""#, "😀 😀 A"),
         (r#""\" \\ \/ \b \f \n \r \t""#, "\" \\ / \u{8} \u{c} \n \r \t"),
@@ -179,9 +182,11 @@ async fn texts_mean_what_is_written() {
         ),
         (r#""""say \""" and \n""""#, "say \"\"\" and \\n"),
     ] {
-        let wrong = format!("{{ subjects(filter: {{sources: [{written}]}}) {{ totalCount }} }}");
-        let told = message(&app, &wrong, none(), BAD).await;
-        assert!(told.contains(&format!("the text {meant:?}:")), "{written}: {told}");
+        let query = format!(
+            "mutation($id: ID!) {{ subjectUpdate(id: $id, input: {{brainStem: {{metadata: {{a: {written}}}}}}}) {{ subject {{ metadata }} }} }}"
+        );
+        let answer = app.query_with(&query, json!({"id": animal_id(ANIMAL)})).await;
+        assert_eq!(answer.data()["subjectUpdate"]["subject"]["metadata"]["a"], meant, "{written}");
     }
 }
 

@@ -330,10 +330,7 @@ async fn what_is_wrong_with_a_value_names_it_and_what_was_expected() {
     let app = app().await;
     for (query, expected) in [
         ("{ node(id: 1.5) { id } }", "`id` can't be the number 1.5: expected a text or a whole number (`ID`)."),
-        (
-            "{ subjects(first: \"1\") { totalCount } }",
-            "`first` can't be the text \"1\": expected a whole number (`Int`).",
-        ),
+        ("{ subjects(first: \"1\") { totalCount } }", "`first` can't be a text: expected a whole number (`Int`)."),
         (
             "{ ...F } fragment F on Query { subjects(filter: {sources: [HAUT_AI, CATS]}) { totalCount } }",
             "`filter.sources[1]` can't be the name CATS: expected one of HAUT_AI, BRAINSTEM (`SubjectSource`).",
@@ -354,7 +351,7 @@ async fn what_is_wrong_with_a_value_names_it_and_what_was_expected() {
         ("{ sources @include(if: 1) { source } }", "`if` can't be the number 1: expected true or false (`Boolean`)."),
         (
             "query($n: Int = \"5\") { subjects(first: $n) { totalCount } }",
-            "`$n` can't be the text \"5\": expected a whole number (`Int`).",
+            "`$n` can't be a text: expected a whole number (`Int`).",
         ),
     ] {
         let answer = app.query(query).await;
