@@ -1,7 +1,7 @@
 //! The gateway under load, over real sockets, beside a server of fixed bytes and a stock async-graphql server.
 //!
-//! `cargo bench --profile dist --bench load` runs everything and prints tables; `-- warm`, `-- cold` or `-- growth` runs a
-//! part, `-- --quick` all with short times. `UPDATE_DOCS=1` writes tables and plots into docs/performance.md.
+//! `cargo bench --profile dist --bench load` runs everything and prints tables; `-- warm`, `-- cold`, `-- growth` or `-- soak`
+//! runs a part, `-- --quick` all with short times. `UPDATE_DOCS=1` writes tables and plots into docs/performance.md.
 //!
 //! The server under test is a process of its own on a core of its own. The load and the upstreams, which are the sandbox,
 //! run in this process on another.
@@ -19,6 +19,7 @@ mod queries;
 #[path = "../common/report.rs"]
 mod report;
 mod servers;
+mod soak;
 mod stock;
 mod targets;
 mod units;
@@ -42,7 +43,7 @@ struct Bench {
     parts: Vec<&'static str>,
 }
 
-const PARTS: [&str; 3] = ["cold", "warm", "growth"];
+const PARTS: [&str; 4] = ["cold", "warm", "growth", "soak"];
 
 impl Bench {
     fn new(arguments: &[String]) -> anyhow::Result<Self> {
@@ -97,6 +98,9 @@ impl Bench {
         }
         if self.parts.contains(&"growth") {
             growth::measure(self).await?;
+        }
+        if self.parts.contains(&"soak") {
+            soak::measure(self).await?;
         }
         targets.report(self.report)
     }

@@ -16,7 +16,7 @@ use crate::{
     upstreams::Upstreams,
 };
 
-const PATH: &str = "/graphql";
+pub(crate) const PATH: &str = "/graphql";
 pub(crate) const CONNECTIONS: usize = 50;
 
 const COLUMNS: &[&str] = &[
