@@ -26,6 +26,7 @@ use uuid::Uuid;
 use super::{
     accept::Format,
     answer::{Refusal, code},
+    written::COST,
 };
 use crate::{access::Caller, config::CorsOrigins};
 
@@ -177,7 +178,7 @@ pub(super) fn cors(origins: &CorsOrigins) -> Option<CorsLayer> {
         .allow_methods([Method::GET, Method::POST])
         // The origin is trusted already, and clients bring headers of their own (client name and version, tracing).
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([REQUEST_ID, RETRY_AFTER, AGE, ETAG])
+        .expose_headers([REQUEST_ID, RETRY_AFTER, AGE, ETAG, COST])
         .max_age(Duration::from_secs(600));
     Some(cors)
 }

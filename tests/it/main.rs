@@ -15,6 +15,7 @@ mod flavours;
 mod haut_ai;
 mod http;
 mod input;
+mod limits;
 mod lists;
 mod nodes;
 mod partial;

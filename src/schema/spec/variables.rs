@@ -212,7 +212,8 @@ fn whole(number: &Number) -> Option<i32> {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// The beginning of a text of any length.
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted: String = text.chars().take(MAX_QUOTED).collect();
     if quoted.len() < text.len() {
         quoted.push('…');
