@@ -5,12 +5,13 @@
 mod fault;
 mod file;
 pub mod keys;
+mod limits;
 mod settings;
 mod typed;
 mod upstream;
 mod values;
 
-use std::{ffi::OsString, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use url::Url;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 pub use self::{
     fault::{Fault, Faults, Origin},
+    limits::{CostLimit, CostMode, DocumentLimits, Limits},
     settings::Input,
     upstream::{Breaker, Retries, Upstream},
 };
@@ -247,41 +249,4 @@ pub struct Lifetime {
     pub stale: Duration,
     /// From the end of `fresh` on, for so long it stands in where the upstream is out of order.
     pub stale_if_error: Duration,
-}
-
-/// Bounds on what one caller can ask for.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// `LIMITS_DEADLINE_MS`, default 30,000: a request's time; what is not there by then is an error beside what is.
-    pub deadline: Duration,
-    /// `LIMITS_BODY_BYTES`, default 1,048,576: a request's body.
-    pub body_bytes: usize,
-    /// `LIMITS_BODY_MS`, default 10,000: how long a request's body may take to arrive.
-    pub body: Duration,
-    /// `LIMITS_HEAD_MS`, default 75,000: how long a connection may take for a request's head, or wait for the next one. Above
-    /// the 60 s for which load balancers commonly keep a connection, so that theirs is the side that closes.
-    pub head: Duration,
-    /// `LIMITS_SOCKETS`, default 10,000: connections at the same time, WebSockets apart.
-    pub sockets: usize,
-    /// `LIMITS_OPERATIONS`, default 500: queries and mutations that are executed at the same time.
-    pub operations: usize,
-    /// `LIMITS_RATE`, default 0: requests a second of one caller; 0 is no bound.
-    pub rate: u32,
-    /// `LIMITS_BURST`, default 100: requests of one caller that may come at once before `rate` counts.
-    pub burst: NonZeroU32,
-    /// `LIMITS_CONNECTIONS`, default 1,000: WebSockets and streams of events at the same time.
-    pub connections: usize,
-    /// `LIMITS_SUBSCRIPTIONS`, default 100: operations at the same time on one WebSocket.
-    pub subscriptions: usize,
-    /// `LIMITS_INIT_MS`, default 3,000: how long a new WebSocket may take for its `connection_init`.
-    pub init: Duration,
-    /// `LIMITS_BATCH`, default 0: requests in one body; 0 turns batching off.
-    pub batch: usize,
-    pub upstream: Upstream,
-    /// `LIMITS_MAX_SCAN`, default 1,000: records that one page of a list may examine where the gateway itself filters.
-    pub max_scan: u64,
-    /// `LIMITS_MAX_GATHER`, default 10,000: records of one source that a list may read to be sorted.
-    pub max_gather: u64,
-    /// `LIMITS_MAX_ENTITIES`, default 1,000: entities that a router may ask for in one `_entities`.
-    pub max_entities: u64,
 }

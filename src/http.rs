@@ -117,12 +117,12 @@ impl Service {
     /// An error is a fault in the manifest of trusted documents, or in the file of API keys.
     pub(crate) fn new(config: &Config, sources: Arc<Sources>, readiness: Readiness) -> anyhow::Result<Self> {
         let gateway = &config.gateway;
-        let schema = schema::build(gateway.introspection, config.limits.max_entities);
+        let schema = schema::build(gateway.introspection, &config.limits);
         Ok(Self {
             documents: Documents::new(config, schema::specification(&schema))?,
+            metrics: metrics::registry(&sources, schema::specification(&schema)),
             schema,
             answers: sources.answers(),
-            metrics: metrics::registry(&sources),
             is_open: gateway.auth == Auth::None
                 && config.brainstem.as_ref().is_some_and(|brainstem| brainstem.portal == Portal::Public),
             sources,

@@ -5,6 +5,8 @@
 
 use async_graphql::{ObjectType, SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
 
+use crate::config::Limits;
+
 pub mod biological_sex;
 pub mod breeding;
 pub mod connection;
@@ -42,16 +44,18 @@ pub use subscription::Subscription;
 /// The executable schema.
 pub type GatewaySchema = Schema<Query, Mutation, Subscription>;
 
-/// Builds the executable schema: with introspection or without, and with at most so many representations in one
-/// `_entities`. It holds no state: a request brings its [`RequestContext`].
-pub fn build(introspection: bool, max_entities: u64) -> GatewaySchema {
+/// Builds the executable schema: with introspection or without, for requests within the limits. It holds no state: a request brings
+/// its [`RequestContext`].
+pub fn build(introspection: bool, limits: &Limits) -> GatewaySchema {
     let sdl = builder(Query::default()).finish().sdl_with_options(printing());
-    let specification = Specification::new(&sdl, introspection).expect("a test reads the schema");
+    let specification = Specification::new(&sdl, introspection, limits).expect("a test reads the schema");
     builder(Query::default())
         // What is executed was validated before, by better rules.
         .validation_mode(ValidationMode::Fast)
+        // Whoever asks is told by the specification; what is written out has a condition at some levels besides.
+        .limit_recursive_depth(2 * limits.documents.depth + 16)
         .data(specification)
-        .data(federation::MaxEntities(max_entities))
+        .data(federation::MaxEntities(limits.max_entities))
         .finish()
 }
 

@@ -121,7 +121,7 @@ impl Hot {
             SubjectPosition { brainstem: Border::At { part: 0, dataset: ID, offset: 100 }, ..SubjectPosition::START };
         let hot = Self {
             sources: Arc::clone(app.sources()),
-            schema: schema::build(true, config.limits.max_entities),
+            schema: schema::build(true, &config.limits),
             front: app.front(),
             same: Bytes::from(json!({ "query": Q1 }).to_string()),
             number: std::cell::Cell::new(0),

@@ -38,7 +38,7 @@ fn variables() -> Value {
 fn registered(number: u32) -> Value {
     let query = format!("query {{ r{number}: __typename }}");
     let hash: [u8; 32] = Sha256::digest(&query).into();
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     json!({ "query": query, "extensions": { "persistedQuery": { "version": 1, "sha256Hash": hash } } })
 }
 

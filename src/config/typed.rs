@@ -3,8 +3,9 @@
 use secrecy::SecretString;
 
 use super::{
-    Auth, AuthScheme, BrainStem, Breaker, Cache, Config, Gateway, Generation, HautAi, HautAiAccess, Lifetime, Limits,
-    LogFormat, Persisted, Portal, Retries, Sideload, TextFile, Untrusted, Upstream,
+    Auth, AuthScheme, BrainStem, Breaker, Cache, Config, CostLimit, CostMode, DocumentLimits, Gateway, Generation,
+    HautAi, HautAiAccess, Lifetime, Limits, LogFormat, Persisted, Portal, Retries, Sideload, TextFile, Untrusted,
+    Upstream,
     fault::{Fault, Faults},
     keys::{Fallback, Key, Kind, Section, key},
     settings::{Setting, Settings},
@@ -220,10 +221,34 @@ fn limits(reader: &mut Reader) -> Limits {
         subscriptions: reader.value("limits.subscriptions", values::size),
         init: reader.value("limits.init_ms", values::millis),
         batch: reader.value("limits.batch", values::size),
+        documents: documents(reader),
+        cost: CostLimit {
+            mode: match reader.value("limits.cost", values::choice) {
+                "off" => CostMode::Off,
+                "measure" => CostMode::Measure,
+                _ => CostMode::Enforce,
+            },
+            max: reader.value("limits.max_cost", values::count),
+        },
         upstream: upstream(reader),
         max_scan: reader.value("limits.max_scan", values::count),
         max_gather: reader.value("limits.max_gather", values::count),
         max_entities: reader.value("limits.max_entities", values::count),
+    }
+}
+
+fn documents(reader: &mut Reader) -> DocumentLimits {
+    DocumentLimits {
+        bytes: reader.value("limits.document_bytes", values::size),
+        tokens: reader.value("limits.tokens", values::size),
+        depth: reader.value("limits.depth", values::size),
+        introspection_depth: reader.value("limits.introspection_depth", values::size),
+        aliases: reader.value("limits.aliases", values::size),
+        directives: reader.value("limits.directives", values::size),
+        root_fields: reader.value("limits.root_fields", values::size),
+        fields: reader.value("limits.fields", values::size),
+        variables_bytes: reader.value("limits.variables_bytes", values::size),
+        variables_depth: reader.value("limits.variables_depth", values::size),
     }
 }
 

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{access::Scopes, schema::execution::prepare};
 
-/// Runs the members of a batch, all within one deadline; a member that is no request gets an error in its place.
+/// Runs the members of a batch, all within one deadline; a member that is no request gets an error in its place. With
+/// `tells_cost` each answer says what its operation is estimated to cost.
 ///
 /// Queries run side by side. Where a member may write, they run one after the other, in the order of the batch: what
 /// it changes is then what the later ones find, and two changes of one record do not race.
@@ -22,19 +23,21 @@ pub(super) async fn run(
     scopes: Scopes,
     members: Vec<Value>,
     deadline: Instant,
+    tells_cost: bool,
 ) -> Result<Vec<Ended>, Refusal> {
     check_number(members.len(), service.batch)?;
     let requests: Vec<_> = members.into_iter().map(|member| request(service, member)).collect();
+    let answer = async |request| answer(service, scopes, request, deadline, tells_cost).await;
     if requests.iter().flatten().any(may_write) {
         let mut all = Vec::with_capacity(requests.len());
         for request in requests {
             // Nothing is begun that nobody would wait for.
             let in_time = if Instant::now() < deadline { request } else { Err(too_late()) };
-            all.push(answer(service, scopes, in_time, deadline).await);
+            all.push(answer(in_time).await);
         }
         Ok(all)
     } else {
-        Ok(join_all(requests.into_iter().map(|request| answer(service, scopes, request, deadline))).await)
+        Ok(join_all(requests.into_iter().map(answer)).await)
     }
 }
 
@@ -61,9 +64,20 @@ fn may_write(request: &Request) -> bool {
     request.query.contains("mutation")
 }
 
-async fn answer(service: &Service, scopes: Scopes, request: Result<Request, Refusal>, deadline: Instant) -> Ended {
+async fn answer(
+    service: &Service,
+    scopes: Scopes,
+    request: Result<Request, Refusal>,
+    deadline: Instant,
+    tells_cost: bool,
+) -> Ended {
     match prepare(&service.schema, request?, false) {
-        Ok(prepared) => service.run(prepared, scopes, Arc::default(), deadline).await,
+        Ok(mut prepared) => {
+            if tells_cost {
+                prepared.tell_cost();
+            }
+            service.run(prepared, scopes, Arc::default(), deadline).await
+        }
         Err(outcome) => Ok(outcome),
     }
 }

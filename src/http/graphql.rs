@@ -29,7 +29,7 @@ use super::{
     request::{self, Body, Fields},
     revalidation::words,
     stream,
-    written::{self, RequestKey, Written},
+    written::{self, COST, RequestKey, Written},
 };
 use crate::{
     access::{Scope, Scopes},
@@ -101,6 +101,8 @@ struct Asked {
     takes_gzip: bool,
     /// Whether nothing will do that was read before.
     wants_fresh: bool,
+    /// Whether the answer is to say what the operation is estimated to cost.
+    wants_cost: bool,
     notes: Notes,
     scopes: Scopes,
 }
@@ -121,6 +123,7 @@ impl Asked {
             deadline,
             takes_gzip: takes_gzip(headers),
             wants_fresh: scopes.contains(Scope::Admin) && says_no_cache(),
+            wants_cost: headers.get(COST).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"include")),
             notes,
             scopes,
         }
@@ -129,7 +132,8 @@ impl Asked {
     /// What makes another request the same.
     fn key(&self, is_get: bool, bytes: &Bytes) -> RequestKey {
         let credentials = Credentials::of_service(&self.service.sources);
-        RequestKey { credentials, scopes: self.scopes, format: self.format, is_get, bytes: bytes.clone() }
+        let (scopes, format, tells_cost) = (self.scopes, self.format, self.wants_cost);
+        RequestKey { credentials, scopes, format, is_get, tells_cost, bytes: bytes.clone() }
     }
 
     /// The answer to the same request, asked lately.
@@ -161,7 +165,7 @@ impl Asked {
         if let Some(more) = u32::try_from(members.len()).ok().and_then(|all| NonZeroU32::new(all.saturating_sub(1))) {
             self.notes.count(&self.service.load, more)?;
         }
-        batch::run(&self.service, self.scopes, members, self.deadline).await
+        batch::run(&self.service, self.scopes, members, self.deadline, self.wants_cost).await
     }
 
     fn refused(&self, refusal: Refusal) -> Arc<Whole<Written>> {
@@ -189,15 +193,19 @@ impl Asked {
             }
             Err(refusal) => Err(Err(refusal)),
         };
-        let (prepared, name) = match prepared {
+        let (mut prepared, name) = match prepared {
             Ok(prepared) => prepared,
             Err(ended) => return self.ended(&ended, provenance),
         };
+        let cost = if self.wants_cost { prepared.tell_cost() } else { None };
         let is_query = prepared.is_query();
         let make = {
             let provenance = Arc::clone(&provenance);
-            async move { answer::write(&service.run(prepared, scopes, provenance, deadline).await, format, name) }
-                .boxed()
+            let make = async move {
+                let ended = service.run(prepared, scopes, provenance, deadline).await;
+                answer::write(&ended, format, name).with_cost(cost)
+            };
+            make.boxed()
         };
         if !is_query {
             return Arc::new(Whole::apart(make.await, provenance));

@@ -21,7 +21,9 @@ use tracing::{Span, debug, error, info, info_span};
 use url::{Host, Url};
 use uuid::Uuid;
 
-use super::{GRAPHQL, WEBSOCKET, accept::Format, answer::Refusal, connections::Connection, graphql, load::Load};
+use super::{
+    GRAPHQL, WEBSOCKET, accept::Format, answer::Refusal, connections::Connection, graphql, load::Load, written::COST,
+};
 use crate::{access::Caller, config::CorsOrigins};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -186,7 +188,7 @@ pub(super) fn cors(origins: &CorsOrigins) -> Option<CorsLayer> {
         .allow_methods([Method::GET, Method::POST])
         // The origin is trusted already, and clients bring headers of their own (client name and version, tracing).
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([REQUEST_ID, RETRY_AFTER, AGE, ETAG])
+        .expose_headers([REQUEST_ID, RETRY_AFTER, AGE, ETAG, COST])
         .max_age(Duration::from_secs(600));
     Some(cors)
 }

@@ -18,15 +18,16 @@ use super::{
     accept::Format,
     answer::{Refusal, code},
 };
-use crate::{access::Scopes, cache::Sources};
+use crate::{access::Scopes, cache::Sources, schema::Specification};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All that is counted.
-pub(super) fn registry(sources: &Sources) -> Registry {
+pub(super) fn registry(sources: &Sources, specification: &Specification) -> Registry {
     let mut registry = Registry::with_prefix("subject_gateway");
     sources.metrics().register(&mut registry);
     sources.upstream_metrics().register(&mut registry);
+    specification.metrics().register(&mut registry);
     registry
 }
 

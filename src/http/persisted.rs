@@ -18,8 +18,11 @@ use super::{
     layers::is_name,
 };
 use crate::{
-    config::{Config, TextFile, Untrusted},
-    schema::{Specification, spec::syntax_error},
+    config::{Config, DocumentLimits, TextFile, Untrusted},
+    schema::{
+        Specification,
+        spec::{is_readable, syntax_error},
+    },
 };
 
 /// How ids say that they are a SHA-256; the same id without it means the same.
@@ -55,6 +58,7 @@ pub(super) struct Documents {
     untrusted: Untrusted,
     /// What clients registered, by SHA-256; `None`: they can't.
     registered: Option<Cache<String, Arc<str>>>,
+    limits: DocumentLimits,
     /// The SHA-256 of what was logged lately.
     logged: Cache<String, ()>,
 }
@@ -76,7 +80,8 @@ impl Documents {
                 |id: &String, text: &Arc<str>| u32::try_from(id.len() + text.len() + OVERHEAD).unwrap_or(u32::MAX);
             Cache::builder().max_capacity(config.cache.persisted_bytes).weigher(weight).build()
         });
-        Ok(Self { trusted, untrusted: persisted.untrusted, registered, logged: Cache::new(MOST_LOGGED) })
+        let (limits, logged) = (config.limits.documents, Cache::new(MOST_LOGGED));
+        Ok(Self { trusted, untrusted: persisted.untrusted, registered, limits, logged })
     }
 
     /// The text that a request means: the one it brings, if it may run, or the one it names. `operation` is for the log.
@@ -124,10 +129,19 @@ impl Documents {
             Untrusted::Run => {}
         }
         match &self.registered {
-            Some(registered) if given.is_some() => register(registered, hash, text),
+            Some(registered) if given.is_some() => self.register(registered, hash, text),
             _ => {}
         }
         Ok(())
+    }
+
+    /// What would not run would only take the place of what does.
+    fn register(&self, registered: &Cache<String, Arc<str>>, hash: String, text: &str) {
+        if !registered.contains_key(&hash) && is_readable(text, &self.limits) {
+            registered.insert(hash, text.into());
+            // By itself moka throws out only now and then, and a text may be as long as a body.
+            registered.run_pending_tasks();
+        }
     }
 
     /// An id that leads nowhere. Clients know both messages: after the first they send the text as well, after the second
@@ -147,15 +161,6 @@ impl Documents {
             let operation = operation.filter(|name| is_name(name));
             info!(sha256 = hash, operation, "a document that is not in the manifest");
         }
-    }
-}
-
-/// What does not parse would only take the place of what does.
-fn register(registered: &Cache<String, Arc<str>>, hash: String, text: &str) {
-    if !registered.contains_key(&hash) && syntax_error(text).is_none() {
-        registered.insert(hash, text.into());
-        // By itself moka throws out only now and then, and a text may be as long as a body.
-        registered.run_pending_tasks();
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use axum::{
     body::{Body, Bytes},
     http::{
-        HeaderMap, HeaderValue, StatusCode,
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{AGE, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY},
     },
     response::Response,
@@ -31,7 +31,11 @@ use crate::{
     },
     domain::Source,
     loaders::Credentials,
+    schema::execution::Cost,
 };
+
+/// Asks what an operation is estimated to cost (`include`), and says it.
+pub(super) const COST: HeaderName = HeaderName::from_static("x-graphql-cost");
 
 /// Headers that an answer may get on its way out, so that their table does not grow in between.
 const HEADERS: usize = 12;
@@ -47,6 +51,7 @@ pub(super) struct RequestKey {
     pub(super) scopes: Scopes,
     pub(super) format: Format,
     pub(super) is_get: bool,
+    pub(super) tells_cost: bool,
     /// The body, or the query string.
     pub(super) bytes: Bytes,
 }
@@ -76,6 +81,8 @@ pub(super) struct Written {
     body: Bytes,
     gzip: OnceLock<Bytes>,
     version: OnceLock<String>,
+    /// What the operation was estimated to cost, where that was asked.
+    cost: Option<u64>,
     /// As the caller named the operation, for the log line of whoever gets the same answer.
     pub(super) operation_name: Option<String>,
 }
@@ -95,7 +102,12 @@ impl Written {
         operation_name: Option<String>,
     ) -> Self {
         let (gzip, version) = (OnceLock::new(), OnceLock::new());
-        Self { status, format, fate, body: body.into(), gzip, version, operation_name }
+        Self { status, format, fate, body: body.into(), gzip, version, cost: None, operation_name }
+    }
+
+    /// Says in a header, too, what the operation was estimated to cost.
+    pub(super) fn with_cost(self, cost: Option<Cost>) -> Self {
+        Self { cost: cost.map(|cost| cost.estimated), ..self }
     }
 
     /// Whether it may be given to whoever asks the same.
@@ -136,7 +148,8 @@ impl Written {
             return response;
         }
         self.tell_age(provenance, &mut response);
-        let is_public = is_open && provenance.is_only_of(Source::BrainStem);
+        // A shared cache would give it to those who did not ask what it costs.
+        let is_public = is_open && self.cost.is_none() && provenance.is_only_of(Source::BrainStem);
         // Caches take off what `Age` says.
         let lifetime = provenance.age().unwrap_or_default().as_secs().saturating_add(provenance.fresh_for().as_secs());
         let cache_control = match lifetime {
@@ -185,6 +198,9 @@ impl Written {
         }
         if let Some(seconds) = self.fate.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(cost) = self.cost {
+            headers.insert(COST, HeaderValue::from(cost));
         }
         response
     }

@@ -1,11 +1,12 @@
 //! What fields cost, in the unit of `@cost`: an object of the answer costs 1, a scalar nothing.
 //!
-//! A weight counts once for every object that the field belongs to, in place of the 1.
+//! A weight counts once for every object that the field belongs to, in place of the 1; where the field is a list, its objects
+//! cost 1 each beside it. `spec/cost.rs` reckons with these numbers, and routers do with what the SDL says of them.
 
 /// A read of its own from an upstream.
 const REQUEST: u32 = 10;
 /// A record by its id: read together with up to 49 others.
-const BATCHED: u32 = 2;
+pub(super) const BATCHED: u32 = 2;
 /// A write: it is never batched, and what it touches leaves the caches.
 const WRITE: u32 = 20;
 
@@ -78,6 +79,13 @@ const SIZES: &[(&str, &str, u32)] = &[
     ("SubjectsDeletePayload", "userErrors", 2),
 ];
 
+/// What the SDL for routers has not, since they ask by `_entities`: look-ups by id.
+const LOOKUPS: &[(&str, &str, u32)] =
+    &[("Query", "_entities", REQUEST), ("Query", "node", REQUEST), ("Query", "nodes", REQUEST)];
+
+/// The lists among them, and the argument that has an id, or what holds one, for each of their objects.
+const IDS: &[(&str, &str, &str)] = &[("Query", "_entities", "representations"), ("Query", "nodes", "ids")];
+
 /// The weight of a field of a type; `None`: what its own type costs.
 pub(super) fn weight(of: &str, field: &str) -> Option<u32> {
     find(WEIGHTS, of, field)
@@ -88,7 +96,17 @@ pub(super) fn assumed_size(of: &str, field: &str) -> Option<u32> {
     find(SIZES, of, field)
 }
 
-fn find(rows: &[(&str, &str, u32)], of: &str, field: &str) -> Option<u32> {
+/// As [`weight`], also of fields that routers are not shown.
+pub(super) fn estimated_weight(of: &str, field: &str) -> Option<u32> {
+    weight(of, field).or_else(|| find(LOOKUPS, of, field))
+}
+
+/// The argument that says how long a list is; each of its objects costs [`BATCHED`], too.
+pub(super) fn sized_by(of: &str, field: &str) -> Option<&'static str> {
+    find(IDS, of, field)
+}
+
+fn find<T: Copy>(rows: &[(&str, &str, T)], of: &str, field: &str) -> Option<T> {
     rows.iter().find(|row| (row.0, row.1) == (of, field)).map(|row| row.2)
 }
 

@@ -11,7 +11,8 @@ use async_graphql::{
 };
 use futures::FutureExt as _;
 
-use super::{GatewaySchema, RequestContext, code, specification};
+pub use super::spec::Cost;
+use super::{GatewaySchema, RequestContext, code, spec::Ready, specification};
 use crate::cache::{Provenance, StalePart};
 
 /// What a request may take beyond its deadline: resolvers get the deadline itself and answer with what they have, so
@@ -49,42 +50,51 @@ impl Failure {
 
 /// A query or mutation that may be run.
 pub struct Prepared {
-    ty: OperationType,
-    request: Request,
+    ready: Ready,
+    tells_cost: bool,
 }
 
 /// Makes a request ready to be run, for a transport that gives one answer. With `queries_only`, as over GET, nothing else
 /// is. The error is what it ends with.
 pub fn prepare(schema: &GatewaySchema, request: Request, queries_only: bool) -> Result<Prepared, Outcome> {
     match specification(schema).prepare(request) {
-        Ok((OperationType::Subscription, _)) => {
+        Ok(Ready { ty: OperationType::Subscription, .. }) => {
             let message = "A subscription needs `/graphql/ws` (WebSocket) or `/graphql/stream` (server-sent events).";
             Err(Outcome::Refused(vec![refusal(message, None)]))
         }
-        Ok((ty, request)) => Prepared::new(ty, request, queries_only),
+        Ok(ready) => Prepared::new(ready, queries_only),
         Err(errors) => Err(Outcome::Refused(errors)),
     }
 }
 
 impl Prepared {
-    pub(super) fn new(ty: OperationType, request: Request, queries_only: bool) -> Result<Self, Outcome> {
-        if queries_only && ty != OperationType::Query {
+    pub(super) fn new(ready: Ready, queries_only: bool) -> Result<Self, Outcome> {
+        if queries_only && ready.ty != OperationType::Query {
             return Err(Outcome::NotAQuery(vec![refusal("A mutation needs POST.", None)]));
         }
-        Ok(Self { ty, request })
+        Ok(Self { ready, tells_cost: false })
     }
 
     /// Whether it changes nothing.
     pub fn is_query(&self) -> bool {
-        self.ty == OperationType::Query
+        self.ready.ty == OperationType::Query
+    }
+
+    /// Has the answer say in `extensions` what the operation was estimated to cost, which this gives; `None`: nobody estimates it.
+    pub fn tell_cost(&mut self) -> Option<Cost> {
+        self.tells_cost = true;
+        self.ready.cost
     }
 
     /// Runs it within the deadline of its context and a [`MARGIN`].
     pub async fn execute(self, schema: &GatewaySchema, context: RequestContext) -> Result<Outcome, Failure> {
         let deadline = context.deadline.0 + MARGIN;
         let provenance = Arc::clone(&context.provenance);
-        let execution = contained(schema.execute(self.request.data(context)));
-        let response = tokio::time::timeout_at(deadline.into(), execution).await.map_err(|_| Failure::TooLate)??;
+        let execution = contained(schema.execute(self.ready.request.data(context)));
+        let mut response = tokio::time::timeout_at(deadline.into(), execution).await.map_err(|_| Failure::TooLate)??;
+        if let Some(cost) = self.ready.cost.filter(|_| self.tells_cost) {
+            response.extensions.insert("cost".to_owned(), told(cost));
+        }
         Ok(outcome(response, &provenance))
     }
 }
@@ -96,6 +106,11 @@ pub(super) async fn contained<T>(execution: impl Future<Output = T>) -> Result<T
         tracing::error!("a request panicked");
         Failure::Panicked
     })
+}
+
+fn told(cost: Cost) -> ConstValue {
+    let fields = [("estimated", cost.estimated), ("limit", cost.limit)];
+    ConstValue::Object(fields.into_iter().map(|(name, value)| (Name::new(name), value.into())).collect())
 }
 
 fn outcome(mut response: Response, provenance: &Provenance) -> Outcome {
@@ -142,20 +157,9 @@ fn refusal(message: impl Into<String>, at: Option<Pos>) -> ServerError {
 }
 
 pub(super) fn validation_error(error: ServerError) -> ServerError {
-    let code = limit_code(&error).unwrap_or(code::GRAPHQL_VALIDATION_FAILED);
-    coded(error, code)
-}
-
-/// async-graphql's own limits are told by their words alone.
-fn limit_code(error: &ServerError) -> Option<&'static str> {
-    let says = |words: &str| error.message.starts_with(words);
-    if says("The recursion depth of the query") || says("Query is nested too deep") {
-        Some(code::QUERY_TOO_DEEP)
-    } else if says("The number of directives on") || says("The amount of aliases") || says("Query is too complex") {
-        Some(code::QUERY_TOO_COMPLEX)
-    } else {
-        None
-    }
+    // Its own bounds are beyond those of `spec`, and are told by their words alone.
+    let is_too_deep = error.message.starts_with("The recursion depth of the query");
+    coded(error, if is_too_deep { code::QUERY_TOO_DEEP } else { code::GRAPHQL_VALIDATION_FAILED })
 }
 
 fn has_code(error: &ServerError) -> bool {

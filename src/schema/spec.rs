@@ -44,25 +44,37 @@ use apollo_compiler::{
     ExecutableDocument, Name, Schema, ast, executable::Operation, parser::Parser, schema::ExtendedType,
     validation::Valid,
 };
-use async_graphql::{Request, ServerError, parser::types::OperationType};
+use async_graphql::{
+    Positioned, Request, ServerError, Variables,
+    parser::types::{self as executed, DocumentOperations, OperationType},
+};
 use moka::sync::Cache;
 
 use super::code;
+use crate::config::{CostLimit, CostMode, DocumentLimits, Limits};
+use cost::Costs;
 use errors::refusal;
+use limits::Refused;
 use positions::Positions;
+use variables::quoted;
 
 mod collect;
+mod cost;
 mod errors;
+mod limits;
 mod literals;
+mod metrics;
 mod positions;
 mod syntax;
 mod values;
 mod variables;
 
-/// Levels of nesting, of selections and of values, that are parsed. async-graphql executes fewer.
+pub use self::{cost::Cost, metrics::LimitMetrics};
+
+/// Levels of nesting, of selections and of values, that are parsed.
 const MAX_NESTING: usize = 128;
-/// Operations of a document times its selections.
-const MAX_WALKED: usize = 100_000;
+/// Operations that are named where one of them was expected.
+const MAX_NAMED: usize = 10;
 /// Bytes of all documents that are kept, as text. What is made of a text takes some twenty times as much.
 const MAX_KEPT: u64 = 1024 * 1024;
 /// Bytes of the longest document that is kept.
@@ -74,6 +86,11 @@ pub struct Specification {
     /// Every type that has fields or members, with the object types that it can be.
     possible: HashMap<Name, HashSet<Name>>,
     introspection: bool,
+    limits: DocumentLimits,
+    cost_limit: CostLimit,
+    /// `None`: nothing is estimated.
+    costs: Option<Costs>,
+    metrics: LimitMetrics,
     /// Valid documents by their text: clients send the same ones again and again, and reading one takes longer than all
     /// that is left to do here.
     documents: Cache<String, Arc<Document>>,
@@ -85,46 +102,103 @@ struct Document {
     positions: Positions,
 }
 
+/// A request that is ready to be executed.
+pub(super) struct Ready {
+    pub(super) ty: OperationType,
+    pub(super) request: Request,
+    /// `None`: it is not estimated. A subscription's is of each of its events.
+    pub(super) cost: Option<Cost>,
+}
+
 impl Specification {
     /// Reads the schema's SDL. An error says what is wrong with it.
-    pub fn new(sdl: &str, introspection: bool) -> anyhow::Result<Self> {
+    pub fn new(sdl: &str, introspection: bool, limits: &Limits) -> anyhow::Result<Self> {
         let schema = Schema::parse_and_validate(sdl, "schema.graphql")
             .map_err(|invalid| anyhow!("the schema breaks the specification: {}", invalid.errors))?;
         let possible = possible_types(&schema);
         let documents = Cache::builder().weigher(|text: &String, _| u32::try_from(text.len()).unwrap_or(u32::MAX));
-        Ok(Self { schema, possible, introspection, documents: documents.max_capacity(MAX_KEPT).build() })
+        let names_of = |name: &str| possible.get(name).into_iter().flatten().map(Name::to_string).collect();
+        let costs = || Costs::of(&schema, names_of, limits.max_entities);
+        Ok(Self {
+            costs: (limits.cost.mode != CostMode::Off).then(costs),
+            schema,
+            possible,
+            introspection,
+            limits: limits.documents,
+            cost_limit: limits.cost,
+            metrics: LimitMetrics::default(),
+            documents: documents.max_capacity(MAX_KEPT).build(),
+        })
+    }
+
+    /// What is counted of requests that were prepared.
+    pub fn metrics(&self) -> &LimitMetrics {
+        &self.metrics
     }
 
     /// Makes a request ready to be executed: parsed, valid, its variables coerced, nothing in it but what is to be
-    /// executed. The errors are request errors: the answer has no `data`.
-    pub(super) fn prepare(&self, mut request: Request) -> Result<(OperationType, Request), Vec<ServerError>> {
+    /// executed, and all of it within the limits. The errors are request errors: the answer has no `data`.
+    pub(super) fn prepare(&self, request: Request) -> Result<Ready, Vec<ServerError>> {
+        self.ready(request).map_err(|refused| {
+            if let Some(limit) = refused.limit {
+                self.metrics.refused(limit);
+            }
+            refused.errors
+        })
+    }
+
+    fn ready(&self, mut request: Request) -> Result<Ready, Refused> {
         let document = match self.documents.get(&request.query) {
             Some(document) => document,
             None => self.read(&request.query)?,
         };
         let Document { executable, positions } = &*document;
         let operation = selected(executable, request.operation_name.as_deref())?;
+        limits::check_variables(&request.variables, &self.limits)?;
         request.variables = self.coerce_variables(operation, request.variables, positions)?;
         let collected = self.collect(executable, operation, &request.variables, positions)?;
+        let cost = self.estimate(operation, &collected, &request.variables)?;
         // It is the only one that is left.
         request.operation_name = None;
-        request.set_parsed_query(collected);
-        Ok((collect::operation_type(operation), request))
+        request.set_parsed_query(executed::ExecutableDocument {
+            operations: DocumentOperations::Single(collected),
+            fragments: HashMap::new(),
+        });
+        Ok(Ready { ty: collect::operation_type(operation), request, cost })
+    }
+
+    fn estimate(
+        &self,
+        operation: &Operation,
+        collected: &Positioned<executed::OperationDefinition>,
+        variables: &Variables,
+    ) -> Result<Option<Cost>, Refused> {
+        let Some(costs) = &self.costs else { return Ok(None) };
+        let (estimated, most) = costs.estimate(operation.object_type(), &collected.node.selection_set.node, variables);
+        self.metrics.estimated(estimated);
+        let cost = Cost { estimated, limit: self.cost_limit.max };
+        if self.cost_limit.mode == CostMode::Enforce && estimated > cost.limit {
+            return Err(cost::too_much(cost, most));
+        }
+        Ok(Some(cost))
     }
 
     /// The first thing that is wrong with a document, be it syntax or that it does not fit the schema; `None`: it is sound.
     pub fn first_error(&self, document: &str) -> Option<String> {
-        self.read(document).err()?.into_iter().next().map(|error| error.message)
+        self.read(document).err()?.errors.into_iter().next().map(|error| error.message)
     }
 
     /// Parses and validates a document, and keeps it where it is valid and of usual length.
-    fn read(&self, query: &str) -> Result<Arc<Document>, Vec<ServerError>> {
+    fn read(&self, query: &str) -> Result<Arc<Document>, Refused> {
+        limits::check_text(query, &self.limits)?;
         let mut document = parse(query)?;
+        limits::check_parts(&document, &self.limits)?;
         syntax::drop_null_defaults(&mut document);
         let positions = Positions::of(query);
         let executable = document.to_executable_validate(&self.schema).map_err(|wrong| {
             errors::of_validation(self, &wrong.errors, || self.wrong_values(&wrong.partial, &positions))
         })?;
+        limits::check_depth(&executable, &self.limits)?;
         let document = Arc::new(Document { executable, positions });
         if query.len() <= LONGEST_KEPT {
             self.documents.insert(query.to_owned(), Arc::clone(&document));
@@ -135,47 +209,19 @@ impl Specification {
 
 /// Why a text is no GraphQL document; `None`: it is one.
 pub fn syntax_error(text: &str) -> Option<String> {
-    parse(text).err()?.into_iter().next().map(|error| error.message)
+    parse(text).err()?.errors.into_iter().next().map(|error| error.message)
 }
 
-fn parse(query: &str) -> Result<ast::Document, Vec<ServerError>> {
+/// Whether a text is a GraphQL document of a size that this gateway reads.
+pub fn is_readable(text: &str, limits: &DocumentLimits) -> bool {
+    limits::check_text(text, limits).is_ok() && parse(text).is_ok()
+}
+
+fn parse(query: &str) -> Result<ast::Document, Refused> {
     let parsed = Parser::new().recursion_limit(MAX_NESTING).parse_ast(query, "request");
     let document = parsed.map_err(|wrong| errors::of_syntax(&wrong.errors))?;
     syntax::check(query)?;
-    check_operations(&document)?;
     Ok(document)
-}
-
-/// The validation walks through the fragments anew for every operation.
-fn check_operations(document: &ast::Document) -> Result<(), Vec<ServerError>> {
-    let (mut operations, mut parts) = (0_usize, 0_usize);
-    for definition in &document.definitions {
-        parts += match definition {
-            ast::Definition::OperationDefinition(operation) => {
-                operations += 1;
-                selections(&operation.selection_set) + operation.variables.len()
-            }
-            ast::Definition::FragmentDefinition(fragment) => selections(&fragment.selection_set),
-            _ => 0,
-        };
-    }
-    if operations > 1 && operations.saturating_mul(parts) > MAX_WALKED {
-        let message = format!(
-            "The document has {operations} operations and {parts} selections: expected at most {MAX_WALKED} as their product."
-        );
-        return Err(vec![refusal(code::QUERY_TOO_COMPLEX, message, None)]);
-    }
-    Ok(())
-}
-
-/// How many there are, at all levels; the parser bounds those.
-fn selections(set: &[ast::Selection]) -> usize {
-    let within = |selection: &ast::Selection| match selection {
-        ast::Selection::Field(field) => selections(field.selection_set.as_deref().unwrap_or_default()),
-        ast::Selection::InlineFragment(fragment) => selections(&fragment.selection_set),
-        ast::Selection::FragmentSpread(_) => 0,
-    };
-    set.iter().map(|selection| 1 + within(selection)).sum()
 }
 
 /// The operation that is to run.
@@ -193,7 +239,7 @@ fn selected<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result<
             "`operationName` names an operation that is not there: the document's only one has no name.".to_owned()
         }
         Some(_) => {
-            let some: Vec<&str> = operations.named.keys().take(10).map(Name::as_str).collect();
+            let some: Vec<String> = operations.named.keys().take(MAX_NAMED).map(|name| quoted(name)).collect();
             format!("`operationName` names an operation that is not there: expected one of {}.", some.join(", "))
         }
     };

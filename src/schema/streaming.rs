@@ -24,6 +24,7 @@ use super::{
     GatewaySchema, RequestContext, code,
     error::Error,
     execution::{Failure, MARGIN, Outcome, Prepared, contained, retryable, tell_stale, validation_error},
+    spec::Ready,
     specification,
     subscription::{Interest, Kind, Occasion, SubjectChange},
 };
@@ -86,16 +87,16 @@ pub enum Step {
 /// run.
 pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations: bool) -> impl Stream<Item = Step> {
     asynk_strim::stream_fn(async move |mut steps| {
-        let (ty, request) = match specification(&schema).prepare(request) {
-            Ok(prepared) => prepared,
+        let ready = match specification(&schema).prepare(request) {
+            Ok(ready) => ready,
             Err(errors) => return steps.yield_item(Step::Refused(errors)).await,
         };
-        if ty != OperationType::Subscription {
-            return steps.yield_item(once(&schema, &caller, ty, request, no_mutations).await).await;
+        if ready.ty != OperationType::Subscription {
+            return steps.yield_item(once(&schema, &caller, ready, no_mutations).await).await;
         }
         // Before the arguments are read: nothing that happens from now on is missed.
         let mut listener = caller.sources.listen();
-        let subscription = Subscription { schema, caller, request: Repeatable::of(request) };
+        let subscription = Subscription { schema, caller, request: Repeatable::of(ready.request) };
         let interest = match subscription.begin().await {
             Ok(Some(interest)) => interest,
             Ok(None) => return,
@@ -116,13 +117,7 @@ pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations
 }
 
 /// A query or mutation: one answer.
-async fn once(
-    schema: &GatewaySchema,
-    caller: &Caller,
-    ty: OperationType,
-    request: Request,
-    no_mutations: bool,
-) -> Step {
+async fn once(schema: &GatewaySchema, caller: &Caller, ready: Ready, no_mutations: bool) -> Step {
     let _begun = caller.under_way.begin();
     let Ok(_place) = caller.places.try_acquire() else {
         return Step::Refused(vec![retryable(
@@ -130,7 +125,7 @@ async fn once(
             code::OVERLOADED,
         )]);
     };
-    let outcome = match Prepared::new(ty, request, no_mutations) {
+    let outcome = match Prepared::new(ready, no_mutations) {
         Ok(prepared) => prepared.execute(schema, caller.request().0).await,
         Err(outcome) => Ok(outcome),
     };

@@ -1,5 +1,6 @@
 //! Lists as `schema::lists` writes them are the lists that async-graphql's own executor gives: the same bytes, the same
-//! errors, and no more requests, for generated documents over both sources, where relations fail and records are odd.
+//! errors, and no more requests, for generated documents over both sources, where relations fail and records are odd. And none of
+//! them brings more objects than it is estimated to cost.
 //!
 //! One thing could differ and is legal: where several fields of a list fail that can't be null, the list is told the first
 //! of their errors by order, and async-graphql's the first in time. The specification lets what is under way beside such a
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 use subject_gateway::{
     access::Scopes,
     cache::Sources,
+    config::CostMode,
     sandbox::{Fault, FaultKind},
     schema::{
         self, GatewaySchema, RequestContext,
@@ -31,14 +33,17 @@ use subject_gateway::{
 
 use crate::util::TestApp;
 use documents::{Document, World, document};
+use objects::objects;
 
 mod documents;
+mod objects;
 
 /// What a reader is given: `data` as it is written, and the errors in an order of their own.
 #[derive(Debug, PartialEq)]
 struct Told {
     data: String,
     errors: Vec<String>,
+    cost: u64,
 }
 
 async fn told(schema: &GatewaySchema, sources: &Arc<Sources>, document: &str, is_stock: bool) -> Option<Told> {
@@ -46,16 +51,22 @@ async fn told(schema: &GatewaySchema, sources: &Arc<Sources>, document: &str, is
     let context = RequestContext::new(sources, Scopes::all(), &Arc::default(), deadline);
     let request = Request::new(document);
     let request = if is_stock { request.data(StockLists) } else { request };
-    let prepared = prepare(schema, request, true).ok()?;
+    let mut prepared = prepare(schema, request, true).ok()?;
+    let cost = prepared.tell_cost()?.estimated;
     let Ok(Outcome::Executed(response)) = prepared.execute(schema, context).await else { return None };
     assert_eq!(to_json(&response), serde_json::to_string(&*response).unwrap());
     let mut errors: Vec<_> = response.errors.iter().map(|error| serde_json::to_string(error).unwrap()).collect();
     errors.sort_unstable();
-    Some(Told { data: serde_json::to_string(&response.data).unwrap(), errors })
+    Some(Told { data: serde_json::to_string(&response.data).unwrap(), errors, cost })
 }
 
 /// Runs the document in both ways, each over caches of its own, first empty and then full.
-async fn compare(app: &TestApp, schema: &GatewaySchema, document: &Document) -> Result<(), TestCaseError> {
+async fn compare(
+    app: &TestApp,
+    schema: &GatewaySchema,
+    world: &World,
+    document: &Document,
+) -> Result<(), TestCaseError> {
     let requests = || app.brainstem().take_log().len() + app.haut_ai().take_log().len();
     let Document { text: document, has_race } = document;
     let (stock, listed) = (app.cold(), app.cold());
@@ -67,6 +78,8 @@ async fn compare(app: &TestApp, schema: &GatewaySchema, document: &Document) -> 
     // A few documents ask for too much, and some for what can't be merged.
     let (Some(expected), Some(got)) = (expected, got) else { return Ok(()) };
     proptest::prop_assert_eq!(&got, &expected);
+    let objects = objects(world, document, &serde_json::from_str(&got.data).unwrap());
+    proptest::prop_assert!(objects <= got.cost, "{objects} objects, estimated to be at most {}", got.cost);
     // What goes wrong first ends what is under way beside it, and what comes to one relation at two depths may or may not
     // meet there. A level that was not asked for as one would cost far more.
     let is_certain = !has_race && expected.errors.is_empty();
@@ -146,16 +159,21 @@ fn make_odd(app: &TestApp) {
 
 async fn documents_agree(app: TestApp, cases: u32) {
     make_odd(&app);
-    let schema = schema::build(true, 100);
+    let mut limits = app.limits();
+    limits.cost.mode = CostMode::Measure;
+    let schema = schema::build(true, &limits);
     let sdl = Schema::parse_and_validate(schema::sdl(false), "schema.graphql").unwrap();
-    let world = World { schema: sdl, ids: ids(&app).await };
+    let world = Arc::new(World { schema: sdl, ids: ids(&app).await });
     let runtime = tokio::runtime::Handle::current();
     let drawn = tokio::task::spawn_blocking(move || {
         let config = Config { cases, failure_persistence: None, ..Config::default() };
-        let tapes = (0..24u8, vec(any::<u8>(), 20..600)).prop_map(|(how, tape)| (how, document(&world, &tape)));
+        let tapes = (0..24u8, vec(any::<u8>(), 20..600)).prop_map({
+            let world = Arc::clone(&world);
+            move |(how, tape)| (how, document(&world, &tape))
+        });
         TestRunner::new(config).run(&tapes, |(how, document)| {
             spoil(&app, if document.has_race { NO_FAULT } else { how });
-            runtime.block_on(compare(&app, &schema, &document))
+            runtime.block_on(compare(&app, &schema, &world, &document))
         })
     });
     if let Err(wrong) = drawn.await.unwrap() {

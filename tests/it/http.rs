@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use subject_gateway::{app::App, config::Config, http::Front};
 use tower::ServiceExt as _;
 
-pub(crate) use self::persisted::sha256;
+pub(crate) use self::persisted::{sha256, with_hash};
 
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 const JSON: &str = "application/json; charset=utf-8";
@@ -49,6 +49,10 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
     }
 
+    pub(crate) fn text(&self) -> &str {
+        &self.body
+    }
+
     pub(crate) fn message(&self) -> String {
         self.json()["errors"][0]["message"].as_str().unwrap_or_default().to_owned()
     }
@@ -68,19 +72,19 @@ pub(crate) fn request(method: Method, uri: &str) -> Builder {
     Request::builder().method(method).uri(uri).header(HOST, "localhost")
 }
 
-fn post() -> Builder {
+pub(crate) fn post() -> Builder {
     request(Method::POST, "/graphql").header(CONTENT_TYPE, "application/json")
 }
 
-async fn send_body(app: &App, accept: &str, body: impl Into<Body>) -> Answer {
+pub(crate) async fn send_body(app: &App, accept: &str, body: impl Into<Body>) -> Answer {
     send(app.front(), post().header(ACCEPT, accept).body(body.into()).unwrap()).await
 }
 
-async fn ask(app: &App, accept: &str, body: &Value) -> Answer {
+pub(crate) async fn ask(app: &App, accept: &str, body: &Value) -> Answer {
     send_body(app, accept, body.to_string()).await
 }
 
-async fn fetch(app: &App, uri: &str) -> Answer {
+pub(crate) async fn fetch(app: &App, uri: &str) -> Answer {
     send(app.front(), request(Method::GET, uri).body(Body::empty()).unwrap()).await
 }
 

@@ -17,6 +17,7 @@ mod haut_ai;
 mod http;
 mod input;
 mod leaks;
+mod limits;
 mod lists;
 mod load;
 mod nodes;

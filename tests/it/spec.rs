@@ -14,8 +14,6 @@ mod validation;
 const BAD: &str = "BAD_USER_INPUT";
 const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
 const UNPARSED: &str = "GRAPHQL_PARSE_FAILED";
-const TOO_DEEP: &str = "QUERY_TOO_DEEP";
-const TOO_COMPLEX: &str = "QUERY_TOO_COMPLEX";
 
 /// A gateway whose upstreams are not there: nothing here reaches them.
 async fn app() -> TestApp {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use subject_gateway::{
     app::App,
     cache::Sources,
-    config::Config,
+    config::{Config, Limits},
     sandbox::{self, LoggedRequest, Options, Records, Sandbox, Upstream},
 };
 use tower::ServiceExt as _;
@@ -56,6 +56,11 @@ impl TestApp {
     /// A new process in place of this one, over the same upstreams.
     pub(crate) fn restart(&mut self) {
         self.app = App::new(&self.config).unwrap();
+    }
+
+    /// As they are configured.
+    pub(crate) fn limits(&self) -> Limits {
+        self.config.limits.clone()
     }
 
     /// The same sources with nothing in their caches.

@@ -14,21 +14,24 @@ use apollo_compiler::{
     schema::{ExtendedType, InputValueDefinition},
 };
 use async_graphql::{
-    Pos, Positioned, ServerError, Value as ConstValue, Variables,
-    parser::types::{self as executed, DocumentOperations, OperationType, TypeCondition},
+    Pos, Positioned, Value as ConstValue, Variables,
+    parser::types::{self as executed, OperationType, TypeCondition},
 };
 use async_graphql_value::Value as InputValue;
 
-use super::{Specification, errors::refusal, positions::Positions, values::input};
+use super::{
+    Specification,
+    errors::refusal,
+    limits::{Limit, Refused},
+    positions::Positions,
+    values::input,
+};
 use crate::schema::code;
-
-/// What a request may hold once its fragments are written out: fields, fragments, and values of arguments.
-const MAX_PARTS: usize = 20_000;
 
 /// Values within variables, counted wherever a variable is used: each use is a copy.
 const MAX_VALUES: usize = 200_000;
 
-type Result<T> = std::result::Result<T, ServerError>;
+type Result<T> = std::result::Result<T, Refused>;
 
 /// A field of the answer.
 struct Collected<'a> {
@@ -55,7 +58,7 @@ struct Collector<'a> {
     document: &'a ExecutableDocument,
     variables: &'a Variables,
     positions: &'a Positions,
-    /// Of [`MAX_PARTS`].
+    /// Of `LIMITS_FIELDS`: what the request may hold once its fragments are written out.
     left: usize,
     /// Of [`MAX_VALUES`].
     values_left: usize,
@@ -71,29 +74,25 @@ impl Specification {
         operation: &Operation,
         variables: &Variables,
         positions: &Positions,
-    ) -> std::result::Result<executed::ExecutableDocument, Vec<ServerError>> {
+    ) -> Result<Positioned<executed::OperationDefinition>> {
         let mut collector = Collector {
             specification: self,
             document,
             variables,
             positions,
-            left: MAX_PARTS,
+            left: self.limits.fields,
             values_left: MAX_VALUES,
             sizes: HashMap::new(),
         };
-        let selected = collector.root(operation).map_err(|error| vec![error])?;
+        let selected = collector.root(operation)?;
         let names = operation.variables.iter().map(|variable| (&variable.name, variable.ty.to_string()));
-        let operation = executed::OperationDefinition {
+        Ok(placed(executed::OperationDefinition {
             ty: operation_type(operation),
             // Without defaults: those are among the values.
             variable_definitions: names.filter_map(|(name, ty)| variable_definition(name, &ty)).collect(),
             directives: Vec::new(),
             selection_set: placed(executed::SelectionSet { items: selected }),
-        };
-        Ok(executed::ExecutableDocument {
-            operations: DocumentOperations::Single(placed(operation)),
-            fragments: HashMap::new(),
-        })
+        }))
     }
 }
 
@@ -109,12 +108,19 @@ pub(super) fn operation_type(operation: &Operation) -> OperationType {
 impl<'a> Collector<'a> {
     fn root(&mut self, operation: &'a Operation) -> Result<Vec<Positioned<executed::Selection>>> {
         let level = self.level(operation.object_type(), &[&operation.selection_set])?;
+        let (found, most) = (level.fields.len(), self.specification.limits.root_fields);
+        if found > most {
+            let message = format!(
+                "The operation has {found} fields at its root: expected at most {most}, the gateway's LIMITS_ROOT_FIELDS."
+            );
+            return Err(Refused::past(Limit::RootFields, message, None));
+        }
         if !self.specification.introspection {
             let is_introspection = |one: &&Collected<'_>| matches!(one.field.name.as_str(), "__schema" | "__type");
             if let Some(field) = level.fields.iter().find(is_introspection) {
                 let name = &field.field.name;
                 let message = format!("`{name}` is not served: introspection is off here. `__typename` is.");
-                return Err(refusal(code::GRAPHQL_VALIDATION_FAILED, message, Some(field.at)));
+                return Err(refusal(code::GRAPHQL_VALIDATION_FAILED, message, Some(field.at)).into());
             }
         }
         self.written(level)
@@ -285,7 +291,7 @@ impl<'a> Collector<'a> {
         }
         input(value).ok_or_else(|| {
             let message = "A number in the document is larger than any that can be held.";
-            refusal(code::BAD_USER_INPUT, message, Some(at))
+            refusal(code::BAD_USER_INPUT, message, Some(at)).into()
         })
     }
 
@@ -300,7 +306,7 @@ impl<'a> Collector<'a> {
                         "The request's variables hold too much: expected at most {MAX_VALUES} values, each counted wherever \
                          its variable is used."
                     );
-                    refusal(code::QUERY_TOO_COMPLEX, message, None)
+                    Refused::past(Limit::Values, message, None)
                 })?;
                 Ok(())
             }
@@ -318,7 +324,7 @@ impl<'a> Collector<'a> {
                 if ty.is_non_null() && self.variables.get(variable.as_str()) == Some(&ConstValue::Null) =>
             {
                 let message = format!("`${variable}` is null: expected a value, since `{name}` is of type `{ty}`.");
-                Err(refusal(code::BAD_USER_INPUT, message, Some(at)))
+                Err(refusal(code::BAD_USER_INPUT, message, Some(at)).into())
             }
             Value::List(items) => items.iter().try_for_each(|item| self.check_nulls(item, ty.item_type(), name, at)),
             Value::Object(fields) => {
@@ -343,18 +349,19 @@ impl<'a> Collector<'a> {
         argument: &str,
         ty: &str,
         span: Option<apollo_compiler::parser::SourceSpan>,
-    ) -> ServerError {
+    ) -> Refused {
         let message = format!("`${variable}` is null: expected a value, since `{argument}` is of type `{ty}`.");
-        refusal(code::BAD_USER_INPUT, message, Some(self.positions.of_span(span)))
+        refusal(code::BAD_USER_INPUT, message, Some(self.positions.of_span(span))).into()
     }
 
     fn spend(&mut self, parts: usize) -> Result<()> {
         self.left = self.left.checked_sub(parts).ok_or_else(|| {
+            let most = self.specification.limits.fields;
             let message = format!(
-                "The request selects too much: expected at most {MAX_PARTS} fields, fragments and values, each counted \
-                 wherever it is used."
+                "The request selects too much: expected at most {most} fields, fragments and values, each counted wherever it is \
+                 used, the gateway's LIMITS_FIELDS."
             );
-            refusal(code::QUERY_TOO_COMPLEX, message, None)
+            Refused::past(Limit::Fields, message, None)
         })?;
         Ok(())
     }

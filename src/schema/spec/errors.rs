@@ -10,7 +10,10 @@ use apollo_compiler::{
 };
 use async_graphql::{Pos, ServerError};
 
-use super::Specification;
+use super::{
+    MAX_NESTING, Specification,
+    limits::{Limit, Refused},
+};
 use crate::schema::{code, execution::coded};
 
 /// Errors in one answer: more help nobody.
@@ -48,15 +51,16 @@ pub(super) fn refusal(code: &'static str, message: impl Into<String>, at: Option
 }
 
 /// What is wrong with a document's syntax. Only the first is told: the rest follows from it.
-pub(super) fn of_syntax(errors: &DiagnosticList) -> Vec<ServerError> {
-    let told = errors.iter().take(1).map(|diagnostic| {
-        let message = diagnostic.error.to_string();
-        let is_too_deep = message.contains("recursion limit");
-        let code = if is_too_deep { code::QUERY_TOO_DEEP } else { code::GRAPHQL_PARSE_FAILED };
-        let signs = SIGNS.iter().fold(message, |message, (name, sign)| message.replace(name, sign));
-        refusal(code, sentence(&signs), place(&diagnostic))
-    });
-    told.collect()
+pub(super) fn of_syntax(errors: &DiagnosticList) -> Refused {
+    let Some(diagnostic) = errors.iter().next() else { return Vec::new().into() };
+    let message = diagnostic.error.to_string();
+    if message.contains("recursion limit") {
+        let message =
+            format!("The query has too many levels of selections and values: expected at most {MAX_NESTING}.");
+        return Refused::past(Limit::Nesting, message, place(&diagnostic));
+    }
+    let signs = SIGNS.iter().fold(message, |message, (name, sign)| message.replace(name, sign));
+    refusal(code::GRAPHQL_PARSE_FAILED, sentence(&signs), place(&diagnostic)).into()
 }
 
 /// What is wrong with a document that can be read, each thing once. What is wrong with its values, `values` tells better,
@@ -65,10 +69,11 @@ pub(super) fn of_validation(
     specification: &Specification,
     errors: &DiagnosticList,
     values: impl FnOnce() -> Vec<ServerError>,
-) -> Vec<ServerError> {
+) -> Refused {
     let mut told = HashSet::new();
     let mut about_values = Vec::new();
     let mut wrong = Vec::new();
+    let mut limit = None;
     for diagnostic in errors.iter() {
         let (at, message) = (place(&diagnostic), diagnostic.error.to_string());
         let is_enough = wrong.len() + about_values.len() == MAX_ERRORS;
@@ -79,7 +84,10 @@ pub(super) fn of_validation(
         match diagnostic.error.unstable_error_name() {
             Some(name) if ABOUT_VALUES.contains(&name) => about_values.push(error(code::BAD_USER_INPUT)),
             Some("RequiredArgument") => about_values.push(error(code::GRAPHQL_VALIDATION_FAILED)),
-            Some("RecursionLimitError" | "RecursionError") => wrong.push(error(code::QUERY_TOO_DEEP)),
+            Some("RecursionLimitError" | "RecursionError") => {
+                limit = Some(Limit::Nesting);
+                wrong.push(error(code::QUERY_TOO_DEEP));
+            }
             Some("UndefinedField") => {
                 let hint = meant(specification, &message).map(|name| format!(" Did you mean `{name}`?"));
                 let message = sentence(&message) + &hint.unwrap_or_default();
@@ -92,7 +100,7 @@ pub(super) fn of_validation(
         let values = values();
         wrong.extend(if values.is_empty() { about_values } else { values });
     }
-    wrong
+    Refused { errors: wrong, limit }
 }
 
 fn place(diagnostic: &Diagnostic<'_, DiagnosticData>) -> Option<Pos> {

@@ -226,7 +226,8 @@ fn word(text: &str) -> Option<String> {
     Name::new(text).ok().map(|_| quoted(text))
 }
 
-fn quoted(text: &str) -> String {
+/// The beginning of a text of any length.
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted: String = text.chars().take(MAX_QUOTED).collect();
     if quoted.len() < text.len() {
         quoted.push('…');

@@ -86,7 +86,7 @@ impl Gateway {
     }
 
     /// Sends a request's head and body as they are.
-    async fn send(&self, head: &str, headers: &[(&str, &str)], body: &str) -> (String, TcpStream) {
+    pub(crate) async fn send(&self, head: &str, headers: &[(&str, &str)], body: &str) -> (String, TcpStream) {
         let mut stream = self.connect().await;
         let host = self.host();
         let own = [("host", host.as_str())];

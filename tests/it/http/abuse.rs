@@ -58,7 +58,7 @@ async fn what_variables_hold_counts_wherever_they_are_used() {
 
 #[tokio::test]
 async fn operations_times_selections_are_bounded() {
-    let app = TestApp::new().await;
+    let app = TestApp::builder().set("LIMITS_ALIASES", "1000").build().await;
     let operations = repeated(500, |at| format!("query Q{at} {{ ...F }} "));
     let fields = repeated(500, |at| format!("a{at}: __typename "));
     let query = format!("{operations} fragment F on Query {{ {fields} }}");

@@ -24,7 +24,7 @@ pub(super) fn by_hash(hash: &str) -> Value {
     json!({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": hash}}})
 }
 
-pub(super) fn with_hash(text: &str) -> Value {
+pub(crate) fn with_hash(text: &str) -> Value {
     let mut body = by_hash(&sha256(text));
     body["query"] = text.into();
     body
@@ -138,7 +138,7 @@ async fn what_does_not_parse_is_not_remembered() {
 
 #[tokio::test]
 async fn queries_are_kept_within_the_bytes_allowed() {
-    let app = app(&[("CACHE_PERSISTED_BYTES", "65536")]);
+    let app = app(&[("CACHE_PERSISTED_BYTES", "65536"), ("LIMITS_DOCUMENT_BYTES", "100000")]);
     let query = |index: usize| format!("{{ a{index}: __typename }} # {}", "x".repeat(4_000));
     for index in 0..100 {
         assert_eq!(ask(&app, "*/*", &with_hash(&query(index))).await.status, StatusCode::OK);

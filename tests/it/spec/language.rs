@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{BAD, INVALID, TOO_DEEP, UNPARSED, app, check, data, none};
+use super::{BAD, INVALID, UNPARSED, app, check};
 use crate::{
     util::TestApp,
     writes::{ANIMAL, animal_id},
@@ -213,39 +213,4 @@ async fn the_operation_is_the_one_that_is_named() {
         assert_eq!(super::refusals(&answer), [BAD], "{query} {name}");
         assert!(answer.0["errors"][0]["message"].as_str().unwrap().contains(words), "{:#}", answer.0);
     }
-}
-
-/// Each of these can bring a careless server down, or keep it busy for minutes.
-#[tokio::test]
-async fn no_document_is_too_much() {
-    let app = app().await;
-    let each = |count: usize, of: &dyn Fn(usize) -> String| (0..count).map(of).collect::<Vec<_>>().join(" ");
-    let nested = |open: &str, close: &str| format!("{}{}", open.repeat(20_000), close.repeat(20_000));
-    let doubling =
-        |of: &dyn Fn(usize) -> String| format!("{{ ...F0 }} {} fragment F30 on Query {{ __typename }}", each(30, of));
-    let same = doubling(&|n| format!("fragment F{n} on Query {{ ...F{0} ...F{0} }}", n + 1));
-    let aliased = format!(
-        "{{ node(id: \"x\") {{ ...F0 }} }} {} fragment F20 on Subject {{ id }}",
-        each(20, &|n| format!(
-            "fragment F{n} on Subject {{ breeding {{ a: mother {{ ...F{0} }} b: mother {{ ...F{0} }} }} }}",
-            n + 1
-        ))
-    );
-    let chain = each(5_000, &|n| format!("fragment F{n} on Query {{ ...F{} }}", n + 1));
-    for (query, refused) in [
-        (format!("{{ nodes(ids: {}) {{ id }} }}", nested("[", "]")), Some(TOO_DEEP)),
-        (format!("{{ nodes(ids: {}", "[".repeat(50_000)), Some(TOO_DEEP)),
-        (format!("{{ subjects(filter: {}) {{ id }} }}", nested("{a:", "}")), Some(TOO_DEEP)),
-        (nested("{a", "}"), Some(TOO_DEEP)),
-        (format!("query($a: {}) {{ __typename }}", nested("[", "]")), Some(TOO_DEEP)),
-        (same, None),
-        (aliased, Some(super::TOO_COMPLEX)),
-        (format!("{{ ...F0 }} {chain} fragment F5000 on Query {{ __typename }}"), Some(TOO_DEEP)),
-        (format!("{{ {} }}", each(30_000, &|n| format!("a{n}: __typename"))), Some(super::TOO_COMPLEX)),
-        (format!("{{ __typename {} }}", "@include(if: true) ".repeat(5_000)), Some(INVALID)),
-        (format!("{{ {} }}", each(3_000, &|n| format!("a: node(id: {n}) {{ id }}"))), Some(INVALID)),
-    ] {
-        check(&app, &query, refused).await;
-    }
-    assert_eq!(data(&app, "{ __typename }", none()).await, json!({"__typename": "Query"}));
 }
