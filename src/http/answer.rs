@@ -56,7 +56,7 @@ impl Refusal {
 
     /// The element of `errors`, for transports without statuses.
     pub(super) fn error(&self) -> Value {
-        let is_retryable = matches!(self.code, code::DEADLINE_EXCEEDED | code::OVERLOADED);
+        let is_retryable = matches!(self.code, code::DEADLINE_EXCEEDED | code::OVERLOADED | code::UPSTREAM_UNAVAILABLE);
         json!({"message": self.message, "extensions": {"code": self.code, "retryable": is_retryable}})
     }
 }

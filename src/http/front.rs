@@ -15,10 +15,7 @@ use axum::{
     Extension, Router,
     body::Body,
     extract::{Request, State},
-    http::{
-        HeaderValue, Method,
-        header::{WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
-    },
+    http::{HeaderValue, Method, header::X_CONTENT_TYPE_OPTIONS},
     response::Response,
 };
 use futures::{FutureExt as _, future::BoxFuture};
@@ -28,9 +25,8 @@ use tracing::Instrument as _;
 
 use super::{
     GRAPHQL, Service,
-    accept::{Format, negotiate},
-    answer::Refusal,
-    graphql, host,
+    accept::Format,
+    admission, graphql, host,
     layers::{self, LogLine, Notes, REQUEST_ID},
 };
 
@@ -84,20 +80,19 @@ impl Front {
         if request.uri().path() == GRAPHQL {
             notes.route(GRAPHQL);
         }
-        let caller = match self.service.admit(&request) {
+        let caller = match self.service.admit(request.uri().path(), request.headers()).await {
             Ok(caller) => caller.inspect(|caller| notes.caller(caller)),
-            Err(refusal) => return refuse(refusal, &request),
+            Err(denied) => return admission::turn_away(denied, request.headers()),
         };
-        if let Some(caller) = &caller
-            && request.method() == Method::POST
-            && request.uri().path() == GRAPHQL
-        {
-            let service = State(Arc::clone(&self.service));
-            let mut response =
-                graphql::post(service, Extension(notes.clone()), Extension(caller.scopes), request).await;
-            layers::varies_by_accept(&mut response);
-            return response;
-        }
+        let caller = match caller {
+            Some(caller) if request.method() == Method::POST && request.uri().path() == GRAPHQL => {
+                let service = State(Arc::clone(&self.service));
+                let mut response = graphql::post(service, Extension(notes.clone()), Extension(caller), request).await;
+                layers::varies_by_accept(&mut response);
+                return response;
+            }
+            caller => caller,
+        };
         request.extensions_mut().insert(notes.clone());
         if let Some(caller) = caller {
             request.extensions_mut().insert(caller.scopes);
@@ -106,14 +101,6 @@ impl Front {
         let Ok(response) = self.routes.clone().call(request).instrument(notes.span()).await;
         response
     }
-}
-
-/// Tells somebody who is not let in how to ask.
-fn refuse(refusal: Refusal, request: &Request) -> Response {
-    let mut response = refusal.answer(negotiate(request.headers()).unwrap_or(Format::Json));
-    layers::varies_by_accept(&mut response);
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
-    response
 }
 
 impl tower::Service<Request> for Front {

@@ -1,5 +1,9 @@
 //! Callers with keys: who is let in, and what each may do.
 
+pub(crate) mod issuer;
+mod jwks;
+mod jwt;
+
 use axum::{
     body::Body,
     http::{Method, StatusCode, header::CONTENT_TYPE},
