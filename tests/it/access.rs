@@ -38,6 +38,14 @@ impl Keys {
         Self { file, reader: reader.key, writer: writer.key, eraser: eraser.key, admin: admin.key }
     }
 
+    /// Leaves the others in the file.
+    pub(crate) fn take_out_the_reader(&self) {
+        let text = std::fs::read_to_string(self.file.path()).unwrap();
+        let others =
+            text.split("[[key]]").filter(|entry| !entry.contains("\"read\"")).collect::<Vec<_>>().join("[[key]]");
+        std::fs::write(self.file.path(), others).unwrap();
+    }
+
     pub(crate) fn builder(&self) -> Builder {
         TestApp::builder().set("GATEWAY_AUTH", "api-key").set("API_KEYS_FILE", self.file.path().to_str().unwrap())
     }

@@ -21,6 +21,7 @@ const LARGEST: usize = 256 * 1_024;
 pub(super) struct Jwks {
     client: Client,
     url: Url,
+    time: Duration,
 }
 
 impl Jwks {
@@ -30,12 +31,12 @@ impl Jwks {
     pub(super) fn new(url: &Url) -> anyhow::Result<Self> {
         // Asked every few minutes: no connection is worth keeping.
         let client = outgoing::builder(url, None)?.pool_max_idle_per_host(0);
-        Ok(Self { client: outgoing::build(client).context("JWT_JWKS_URL")?, url: url.clone() })
+        Ok(Self { client: outgoing::build(client).context("JWT_JWKS_URL")?, url: url.clone(), time: TIME })
     }
 
     /// The set's text, or what is wrong.
     pub(super) async fn get(&self) -> Result<Bytes, String> {
-        timeout(TIME, self.exchange()).await.unwrap_or_else(|_| Err(format!("no answer within {} s", TIME.as_secs())))
+        timeout(self.time, self.exchange()).await.unwrap_or_else(|_| Err("the answer took too long".into()))
     }
 
     async fn exchange(&self) -> Result<Bytes, String> {
@@ -62,5 +63,25 @@ impl Jwks {
             }
             body.extend_from_slice(&chunk);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_hangs_is_not_waited_for() {
+        // It takes connections and never answers.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}/keys", listener.local_addr().unwrap())).unwrap();
+        let mut jwks = Jwks::new(&url).unwrap();
+        jwks.time = Duration::from_millis(10);
+        assert_eq!(jwks.get().await, Err("the answer took too long".to_owned()));
+        drop(listener);
+        jwks.time = TIME;
+        assert_eq!(jwks.get().await, Err("no connection could be made".to_owned()));
     }
 }

@@ -241,3 +241,6 @@ impl Issuer {
         self.fetching.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;
