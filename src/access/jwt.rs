@@ -178,3 +178,50 @@ fn fault(error: &Error) -> BadToken {
         _ => BadToken::Unreadable,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+    use ring::{
+        rand::SystemRandom,
+        signature::{Ed25519KeyPair, KeyPair as _},
+    };
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        access::{Scope, Scopes},
+        config::{JwksAt, TextFile},
+    };
+
+    /// What tells good tokens, and a good one.
+    fn tokens() -> (Tokens, String) {
+        let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        let pair = Ed25519KeyPair::from_pkcs8(made.as_ref()).unwrap();
+        let key = json!({"kty": "OKP", "crv": "Ed25519", "x": text(pair.public_key().as_ref())});
+        let set = json!({"keys": [key]}).to_string();
+        let keys = JwksAt::File(TextFile { path: "keys.json".into(), text: set.into() });
+        let (issuer, audience) = ("i".to_owned(), vec!["a".to_owned()]);
+        let tokens = Tokens::new(&Jwt { issuer, audience, keys, algorithms: vec!["EdDSA"], leeway: Duration::ZERO });
+        let part = |value: Value| text(value.to_string().as_bytes());
+        let claims = json!({"iss": "i", "aud": "a", "exp": 4_102_444_800_u64, "scope": "admin"});
+        let message = format!("{}.{}", part(json!({"alg": "EdDSA"})), part(claims));
+        (tokens.unwrap(), format!("{message}.{}", text(pair.sign(message.as_bytes()).as_ref())))
+    }
+
+    #[tokio::test]
+    async fn a_token_is_remembered_until_it_ends() {
+        let (tokens, token) = tokens();
+        let token = token.as_bytes();
+        assert!(tokens.verified(token).is_none());
+        let verified = tokens.verify(token).await.unwrap();
+        let remembered = tokens.verified(token).unwrap();
+        assert!(remembered.scopes == verified.scopes && remembered.scopes.contains(Scope::Admin));
+        assert!(tokens.verified(&token[1..]).is_none());
+        let ended = Caller { scopes: Scopes::all(), name: None, stay: Stay::Until(Instant::now()) };
+        tokens.issuer.held().unwrap().verified.insert(digest(b"ended"), ended);
+        assert!(tokens.verified(b"ended").is_none());
+        assert!(!format!("{tokens:?}").contains("keys"));
+    }
+}
