@@ -289,7 +289,7 @@ async fn no_token_is_ever_in_the_log_and_of_its_claims_only_the_program() {
         ("JWT_ISSUER", ISSUER),
         ("JWT_AUDIENCE", AUDIENCE),
         ("JWT_JWKS_URL", jwks.url.as_str()),
-        ("GATEWAY_LOG_LEVEL", "debug"),
+        ("GATEWAY_LOG_LEVEL", "trace"),
     ];
     let mut serving = Serving::start_with(&more);
     let good = key.token(json!({"azp": "web-app", "scope": "admin"}));
