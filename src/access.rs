@@ -1,12 +1,23 @@
-//! Who asks, and what they may do. Knows what callers show, and neither HTTP nor GraphQL.
+//! Who asks, and what they may do. Knows what callers show, and neither how they ask nor GraphQL.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    hash::Hash,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use ahash::RandomState;
+use tokio::time::{Instant, sleep_until};
 
 use crate::config::{Auth, Gateway};
 
+mod file;
+pub mod jwt;
 pub mod keys;
 
-use keys::KeyFile;
+use jwt::{BadToken, Tokens};
+use keys::{KeyFile, KeyHash};
 
 /// Something that a caller may be allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,17 +88,64 @@ impl fmt::Debug for Scopes {
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub scopes: Scopes,
-    /// As the operator named the caller's key, for the log; `None`: nobody was asked.
+    /// As the operator named the caller's key, or as the issuer calls the program that asks; for the log. `None`: nobody was
+    /// asked, or the token names no program.
     pub name: Option<Arc<str>>,
+    /// Who it is, to be told from others within this process. `None`: nobody was asked.
+    pub identity: Option<Identity>,
+    /// For how long a connection of this caller's may stay.
+    pub stay: Stay,
+}
+
+/// A number for a caller, another one in each process, which says nothing of whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity(u64);
+
+impl Identity {
+    fn of(who: impl Hash) -> Self {
+        static NUMBERS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        Self(NUMBERS.hash_one(who))
+    }
+}
+
+/// For how long what a caller showed is good.
+#[derive(Clone, Copy, Debug)]
+pub enum Stay {
+    /// Nothing was shown.
+    ForEver,
+    /// Until the token expires.
+    Until(Instant),
+    /// While the key is in the file, with the same scopes.
+    WhileKnown(KeyHash),
 }
 
 /// Why a caller is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denied {
-    /// Nothing was shown that says who it is.
-    Missing,
-    /// What was shown is not known here.
-    Unknown,
+    /// No API key was shown.
+    NoKey,
+    /// What was shown is no key that is known here.
+    UnknownKey,
+    /// No token was shown.
+    NoToken,
+    /// The token that was shown is not good.
+    BadToken(BadToken),
+    /// Whether the token is good can't be told: the issuer's keys could not be had.
+    CantTell,
+}
+
+impl Denied {
+    /// Whether nothing was shown that says who it is.
+    pub fn is_missing(self) -> bool {
+        matches!(self, Self::NoKey | Self::NoToken)
+    }
+}
+
+/// What `subject-gateway check` found.
+pub struct Checked {
+    /// What was there, in words for the operator, or what was wrong.
+    pub outcome: Result<String, String>,
+    pub took: Duration,
 }
 
 /// How callers show who they are.
@@ -97,24 +155,44 @@ pub enum Access {
     Everybody(Scopes),
     /// By a key of a file.
     ApiKeys(KeyFile),
+    /// By a token.
+    Tokens(Box<Tokens>),
 }
 
 impl Access {
-    /// An error is a fault in the file of keys.
+    /// An error is a fault in a file of keys, or a system without root certificates.
     pub fn new(gateway: &Gateway) -> anyhow::Result<Self> {
         Ok(match &gateway.auth {
             // Whoever can reach such a gateway is nobody's to vouch for.
             Auth::None if gateway.auth_none_anywhere => Self::Everybody([Scope::Read].into_iter().collect()),
             Auth::None => Self::Everybody(Scopes::all()),
             Auth::ApiKey(file) => Self::ApiKeys(KeyFile::new(file)?),
+            Auth::Jwt(jwt) => Self::Tokens(Box::new(Tokens::new(jwt)?)),
         })
     }
 
-    /// Lets a caller in who shows this key, or none.
-    pub fn admit(&self, api_key: Option<&[u8]>) -> Result<Caller, Denied> {
+    /// Lets a caller in who shows this, or nothing: an API key, or a scheme and a token.
+    pub async fn admit(&self, shown: Option<&[u8]>) -> Result<Caller, Denied> {
         match self {
-            Self::Everybody(scopes) => Ok(Caller { scopes: *scopes, name: None }),
-            Self::ApiKeys(keys) => keys.find(api_key.ok_or(Denied::Missing)?).ok_or(Denied::Unknown),
+            Self::Everybody(scopes) => Ok(Caller { scopes: *scopes, name: None, identity: None, stay: Stay::ForEver }),
+            Self::ApiKeys(keys) => keys.find(shown.ok_or(Denied::NoKey)?).ok_or(Denied::UnknownKey),
+            Self::Tokens(tokens) => {
+                let token = jwt::bearer(shown)?;
+                match tokens.verified(token) {
+                    Some(caller) => Ok(caller),
+                    // Boxed, so that nobody else carries the room that it takes.
+                    None => Box::pin(tokens.verify(token)).await,
+                }
+            }
+        }
+    }
+
+    /// Ends when what the caller showed is no longer good, while [`Self::keep_up`] is awaited.
+    pub async fn outlived(&self, caller: &Caller) {
+        match (self, caller.stay) {
+            (_, Stay::Until(end)) => sleep_until(end).await,
+            (Self::ApiKeys(keys), Stay::WhileKnown(hash)) => keys.taken_out(hash, caller.scopes).await,
+            _ => std::future::pending().await,
         }
     }
 
@@ -123,8 +201,25 @@ impl Access {
         match self {
             Self::Everybody(_) => std::future::pending().await,
             Self::ApiKeys(keys) => keys.keep_up().await,
+            Self::Tokens(tokens) => tokens.keep_up().await,
         }
     }
+
+    /// Reaches for what callers are checked by, once; `None`: there is nothing to be reached.
+    pub async fn check(&self) -> Option<Checked> {
+        let Self::Tokens(tokens) = self else {
+            return None;
+        };
+        let began = Instant::now();
+        let outcome = tokens.check().await;
+        Some(Checked { outcome, took: began.elapsed() })
+    }
+}
+
+/// Whether it is fit for a log: 1 to 64 letters, digits, `-`, `_` or `.`.
+fn is_name(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=64).contains(&name.len()) && name.bytes().all(legal)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::{
+    access::Checked,
     cache::Sources,
     config::Config,
     http::{self, Front, Readiness},
@@ -34,6 +35,11 @@ impl App {
     /// Notices what changes while the gateway runs, such as the file of API keys, for as long as it is awaited; it does not end.
     pub async fn keep_up(&self) {
         self.service.keep_up().await;
+    }
+
+    /// Reaches for what callers are checked by, once; `None`: there is nothing to be reached.
+    pub async fn check_access(&self) -> Option<Checked> {
+        self.service.access().check().await
     }
 
     /// The upstreams.

@@ -93,6 +93,31 @@ pub enum Auth {
     None,
     /// By a key in `X-API-Key`, from `API_KEYS_FILE`.
     ApiKey(TextFile),
+    /// By a JWT in `Authorization`.
+    Jwt(Jwt),
+}
+
+/// Which JWTs let their bearers in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwt {
+    /// `JWT_ISSUER`.
+    pub issuer: String,
+    /// `JWT_AUDIENCE`, comma-separated: one of them is enough.
+    pub audience: Vec<String>,
+    pub keys: JwksAt,
+    /// `JWT_ALGORITHMS`, comma-separated, default `RS256,ES256`; asymmetric ones only.
+    pub algorithms: Vec<&'static str>,
+    /// `JWT_LEEWAY_SECONDS`, default 30: how far clocks may differ.
+    pub leeway: Duration,
+}
+
+/// Where the issuer's public keys are, as a JWK set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JwksAt {
+    /// `JWT_JWKS_URL`.
+    Url(Url),
+    /// `JWT_JWKS_FILE`.
+    File(TextFile),
 }
 
 /// Documents that clients name instead of sending.

@@ -1,6 +1,7 @@
 //! What is served where. Knows axum and status codes; hands GraphQL requests to the schema and knows no type of it.
 
 mod accept;
+mod admission;
 mod answer;
 mod batch;
 mod connections;
@@ -26,9 +27,8 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::Request,
     http::{
-        Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
+        Extensions, HeaderMap, HeaderName, StatusCode, Version,
         header::{CACHE_CONTROL, CONTENT_TYPE},
     },
     middleware::map_response,
@@ -68,9 +68,6 @@ const GRAPHQL: &str = "/graphql";
 
 const WEBSOCKET: &str = "/graphql/ws";
 
-/// Where callers show their keys; over a WebSocket, in `connection_init`, too.
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-
 /// How often callers are forgotten who have not asked lately.
 const FORGET: Duration = Duration::from_secs(60);
 
@@ -109,12 +106,14 @@ pub(crate) struct Service {
     sdl: Option<String>,
     cors_origins: CorsOrigins,
     access: Access,
+    /// The header in which callers show what `access` asks for.
+    credential: HeaderName,
     /// `None`: callers show who they are, and any `Host` will do.
     allowed_hosts: Option<Vec<String>>,
 }
 
 impl Service {
-    /// An error is a fault in the manifest of trusted documents, or in the file of API keys.
+    /// An error is a fault in the manifest of trusted documents, in a file of keys, or a system without root certificates.
     pub(crate) fn new(config: &Config, sources: Arc<Sources>, readiness: Readiness) -> anyhow::Result<Self> {
         let gateway = &config.gateway;
         let schema = schema::build(gateway.introspection, &config.limits);
@@ -140,15 +139,20 @@ impl Service {
             sdl: gateway.introspection.then(|| schema::sdl(false)),
             cors_origins: gateway.cors_origins.clone(),
             access: Access::new(gateway)?,
+            credential: admission::header(&gateway.auth),
             allowed_hosts: match gateway.auth {
                 Auth::None => Some(gateway.allowed_hosts.clone()),
-                Auth::ApiKey(_) => None,
+                Auth::ApiKey(_) | Auth::Jwt(_) => None,
             },
         })
     }
 }
 
 impl Service {
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// Notices what changes while the gateway runs, for as long as it is awaited; it does not end.
     pub(crate) async fn keep_up(&self) {
         let forget = async {
@@ -173,22 +177,15 @@ impl Service {
     }
 
     /// Lets the one in who asks. `None`: nobody has to say who it is for this, or is to say it over the WebSocket.
-    fn admit(&self, request: &Request) -> Result<Option<access::Caller>, Refusal> {
-        let path = request.uri().path();
-        if is_for_everybody(path) {
+    async fn admit(&self, path: &str, headers: &HeaderMap) -> Result<Option<access::Caller>, Denied> {
+        if admission::is_for_everybody(path) {
             return Ok(None);
         }
-        let mut keys = request.headers().get_all(&API_KEY).iter();
-        let (key, second) = (keys.next(), keys.next());
-        // Of two neither counts.
-        let shown = if second.is_none() { key.map(HeaderValue::as_bytes) } else { Some(&b""[..]) };
-        let message = match self.access.admit(shown) {
-            Ok(caller) => return Ok(Some(caller)),
-            Err(Denied::Missing) if path == WEBSOCKET => return Ok(None),
-            Err(Denied::Missing) => "Nothing says who asks: expected an API key in `X-API-Key`.",
-            Err(Denied::Unknown) => "`X-API-Key` has no key that is known here.",
-        };
-        Err(Refusal::new(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message))
+        match self.access.admit(admission::shown(headers, &self.credential)).await {
+            Ok(caller) => Ok(Some(caller)),
+            Err(denied) if denied.is_missing() && path == WEBSOCKET => Ok(None),
+            Err(denied) => Err(denied),
+        }
     }
 
     /// What somebody is told who may not look after the gateway.
@@ -196,13 +193,6 @@ impl Service {
         let message = || format!("This needs the scope `{}`, which is not granted here.", Scope::Admin.name());
         (!scopes.contains(Scope::Admin)).then(|| Refusal::new(StatusCode::FORBIDDEN, code::FORBIDDEN, message()))
     }
-}
-
-/// Probes and pages: nothing of the sources' is behind them.
-fn is_for_everybody(path: &str) -> bool {
-    let is_below =
-        |parent: &str| path.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    path == "/" || ["/health", "/graphiql"].into_iter().any(is_below)
 }
 
 /// Everything that is served.

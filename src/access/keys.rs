@@ -4,7 +4,6 @@ use std::{
     collections::HashSet,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
 };
 
 use anyhow::{Context as _, bail, ensure};
@@ -12,14 +11,10 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use tokio::{task::spawn_blocking, time::sleep};
-use tracing::{error, info};
+use tokio::sync::watch;
 
-use super::{Caller, Scope, Scopes};
+use super::{Caller, Identity, Scope, Scopes, Stay, file, is_name};
 use crate::config::TextFile;
-
-/// How often the file is looked at.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// Random bytes of a key: nobody guesses one, so that a plain hash keeps it safe.
 const KEY_BYTES: usize = 32;
@@ -29,11 +24,15 @@ const PREFIX: &str = "sgw_";
 
 const HASH_BYTES: usize = 32;
 
+/// A key's SHA-256.
+pub type KeyHash = [u8; HASH_BYTES];
+
 /// The keys, as they are now.
 #[derive(Debug)]
 pub struct KeyFile {
     path: PathBuf,
     read: RwLock<Read>,
+    changed: watch::Sender<()>,
 }
 
 #[derive(Clone, Debug)]
@@ -45,7 +44,7 @@ struct Read {
 #[derive(Debug)]
 struct ApiKey {
     name: Arc<str>,
-    hash: [u8; HASH_BYTES],
+    hash: KeyHash,
     scopes: Scopes,
 }
 
@@ -70,18 +69,24 @@ impl KeyFile {
     /// An error names the key and what is wrong with it.
     pub fn new(file: &TextFile) -> anyhow::Result<Self> {
         let read = Read::of(&file.text).with_context(|| format!("API_KEYS_FILE `{}`", file.path))?;
-        Ok(Self { path: file.path.clone().into(), read: RwLock::new(read) })
+        Ok(Self { path: file.path.clone().into(), read: RwLock::new(read), changed: watch::Sender::new(()) })
     }
 
     /// Whose key it is.
     pub(super) fn find(&self, key: &[u8]) -> Option<Caller> {
-        let hash: [u8; HASH_BYTES] = Sha256::digest(key).into();
-        let keys = Arc::clone(&self.read.read().unwrap_or_else(PoisonError::into_inner).keys);
+        let hash: KeyHash = Sha256::digest(key).into();
+        let keys = self.keys();
         // All are compared, each in the same time, so that the time tells nothing.
         let mut found = None;
         for known in &*keys {
             if known.hash.ct_eq(&hash).into() {
-                found = Some(Caller { scopes: known.scopes, name: Some(Arc::clone(&known.name)) });
+                let stay = Stay::WhileKnown(known.hash);
+                found = Some(Caller {
+                    scopes: known.scopes,
+                    name: Some(Arc::clone(&known.name)),
+                    identity: Some(Identity::of(&*known.name)),
+                    stay,
+                });
             }
         }
         found
@@ -89,30 +94,21 @@ impl KeyFile {
 
     /// Reads the file when its text has changed. One that is missing or faulty changes nothing: the log tells, once.
     pub(super) async fn keep_up(&self) {
-        let mut faulty: Option<String> = None;
-        loop {
-            sleep(LOOK).await;
-            let path = self.path.clone();
-            let Ok(text) = spawn_blocking(move || std::fs::read_to_string(path)).await else {
-                // The process ends.
+        file::follow("API_KEYS_FILE", &self.path, |text| self.take(text)).await;
+    }
+
+    /// Ends when the key is not in the file any more, or not with these scopes.
+    pub(super) async fn taken_out(&self, hash: KeyHash, scopes: Scopes) {
+        let mut changes = self.changed.subscribe();
+        while self.keys().iter().any(|key| key.hash == hash && key.scopes == scopes) {
+            if changes.changed().await.is_err() {
                 return;
-            };
-            let read = text.context("the file cannot be read").and_then(|text| self.take(&text));
-            match read {
-                Ok(None) => faulty = None,
-                Ok(Some(keys)) => {
-                    faulty = None;
-                    info!(keys, "the API keys were read anew");
-                }
-                Err(fault) => {
-                    let fault = format!("{fault:#}");
-                    if faulty.as_ref() != Some(&fault) {
-                        error!(%fault, "API_KEYS_FILE can't be used: the keys stay as they were");
-                        faulty = Some(fault);
-                    }
-                }
             }
         }
+    }
+
+    fn keys(&self) -> Arc<[ApiKey]> {
+        Arc::clone(&self.read.read().unwrap_or_else(PoisonError::into_inner).keys)
     }
 
     /// Takes the keys of another text; gives their number.
@@ -124,6 +120,7 @@ impl KeyFile {
         let read = Read::of(text)?;
         let number = read.keys.len();
         *self.read.write().unwrap_or_else(PoisonError::into_inner) = read;
+        self.changed.send_replace(());
         Ok(Some(number))
     }
 }
@@ -166,18 +163,12 @@ impl Entry {
     }
 }
 
-/// Fit for a log.
-fn is_name(name: &str) -> bool {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    (1..=64).contains(&name.len()) && name.bytes().all(legal)
-}
-
 fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-fn hash_of_hex(text: &str) -> Option<[u8; HASH_BYTES]> {
+fn hash_of_hex(text: &str) -> Option<KeyHash> {
     let digits = text.as_bytes();
     let is_hex = digits.len() == 2 * HASH_BYTES && digits.iter().all(u8::is_ascii_hexdigit);
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();

@@ -1,6 +1,6 @@
 //! `subject-gateway check`.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::ArgMatches;
 use subject_gateway::{app::App, cache::Checked, config::Config, telemetry};
@@ -11,18 +11,31 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let config = Config::load(input(flags))?;
     telemetry::install(&config.gateway)?;
     // All of the gateway, so that whatever would keep it from starting is found here.
-    let checked = App::new(&config)?.sources().check().await;
-    for source in &checked {
-        output::print(&line(source))?;
+    let app = App::new(&config)?;
+    let (sources, access) = tokio::join!(app.sources().check(), app.check_access());
+    let lines = sources.into_iter().map(|Checked { source, outcome, took }| Line { name: source, outcome, took });
+    let access = access.map(|access| Line { name: "JWKS", outcome: access.outcome, took: access.took });
+    let lines: Vec<Line> = lines.chain(access).collect();
+    for line in &lines {
+        output::print(&line.text())?;
     }
-    let failed = checked.iter().any(|source| source.outcome.is_err());
+    let failed = lines.iter().any(|line| line.outcome.is_err());
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
-fn line(checked: &Checked) -> String {
-    let (verdict, words) = match &checked.outcome {
-        Ok(words) => ("ok", words),
-        Err(words) => ("failed", words),
-    };
-    format!("{:<9}  {verdict:<6}  {:>6} ms  {words}", checked.source, checked.took.as_millis())
+/// What became of one server.
+struct Line {
+    name: &'static str,
+    outcome: Result<String, String>,
+    took: Duration,
+}
+
+impl Line {
+    fn text(&self) -> String {
+        let (verdict, words) = match &self.outcome {
+            Ok(words) => ("ok", words),
+            Err(words) => ("failed", words),
+        };
+        format!("{:<9}  {verdict:<6}  {:>6} ms  {words}", self.name, self.took.as_millis())
+    }
 }

@@ -12,6 +12,7 @@ pub use self::table::KEYS;
 pub enum Section {
     Gateway,
     ApiKeys,
+    Jwt,
     HautAi,
     BrainStem,
     Cache,
@@ -20,13 +21,15 @@ pub enum Section {
 
 impl Section {
     /// In the order of the documentation.
-    pub const ALL: [Self; 6] = [Self::Gateway, Self::ApiKeys, Self::HautAi, Self::BrainStem, Self::Cache, Self::Limits];
+    pub const ALL: [Self; 7] =
+        [Self::Gateway, Self::ApiKeys, Self::Jwt, Self::HautAi, Self::BrainStem, Self::Cache, Self::Limits];
 
     /// The TOML table's name; in capitals, the prefix of the variables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
             Self::ApiKeys => "api_keys",
+            Self::Jwt => "jwt",
             Self::HautAi => "haut_ai",
             Self::BrainStem => "brainstem",
             Self::Cache => "cache",
@@ -39,6 +42,7 @@ impl Section {
         match self {
             Self::Gateway => "Gateway",
             Self::ApiKeys => "API keys",
+            Self::Jwt => "JWTs",
             Self::HautAi => "Haut.AI",
             Self::BrainStem => "BrainSTEM",
             Self::Cache => "Cache",
@@ -58,6 +62,8 @@ pub enum Kind {
     Listen,
     Switch,
     Choice(&'static [&'static str]),
+    /// One or several of these words.
+    Choices(&'static [&'static str]),
     Millis {
         min: u64,
         max: u64,
@@ -68,6 +74,10 @@ pub enum Kind {
         unit: &'static str,
     },
     Url,
+    /// Where a set of keys is.
+    JwksUrl,
+    Text,
+    Texts,
     Uuid,
     Uuids,
     ApiPath,
@@ -92,9 +102,9 @@ impl Kind {
             Self::Switch => "true or false".into(),
             Self::Choice([only]) => format!("`{only}`"),
             Self::Choice(words) => {
-                let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
-                format!("one of {}", quoted.join(", "))
+                format!("one of {}", quoted(words))
             }
+            Self::Choices(words) => format!("one or several of {}, separated by commas", quoted(words)),
             Self::Millis { min, max } => {
                 format!("a whole number of milliseconds from {min} to {max}")
             }
@@ -102,6 +112,9 @@ impl Kind {
                 format!("a whole number of {unit} from {min} to {max}")
             }
             Self::Url => "an http or https URL without credentials, query, fragment or API path".into(),
+            Self::JwksUrl => "an https URL, or an http one on loopback, without credentials and fragment".into(),
+            Self::Text => "some text without spaces".into(),
+            Self::Texts => "texts without spaces, separated by commas".into(),
             Self::Uuid => "a UUID".into(),
             Self::Uuids => "UUIDs separated by commas".into(),
             Self::ApiPath => "a relative path such as api/v1/things/".into(),
@@ -121,9 +134,12 @@ impl Kind {
             Self::Listen => "ADDRESS",
             Self::Switch => "BOOL",
             Self::Choice(_) => "CHOICE",
+            Self::Choices(_) => "CHOICES",
             Self::Millis { .. } => "MS",
             Self::Count { .. } => "NUMBER",
-            Self::Url => "URL",
+            Self::Url | Self::JwksUrl => "URL",
+            Self::Text => "TEXT",
+            Self::Texts => "TEXTS",
             Self::Uuid => "UUID",
             Self::Uuids => "UUIDS",
             Self::ApiPath | Self::SecretFile | Self::TextFile => "PATH",
@@ -136,13 +152,18 @@ impl Kind {
 
     /// Whether a value may have several items.
     pub fn is_list(self) -> bool {
-        matches!(self, Self::Uuids | Self::Hosts | Self::Origins)
+        matches!(self, Self::Choices(_) | Self::Texts | Self::Uuids | Self::Hosts | Self::Origins)
     }
 
     /// Whether a value must never be shown.
     pub fn is_secret(self) -> bool {
         matches!(self, Self::Token | Self::Secret)
     }
+}
+
+fn quoted(words: &[&str]) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    quoted.join(", ")
 }
 
 /// What holds when a key is not set.

@@ -109,7 +109,7 @@ impl Settings {
 
 /// Build systems have variables such as `CACHE_DIR`, too: under the names that are not ours alone only slips are faults.
 fn is_somebody_elses(name: &str) -> bool {
-    let shared = matches!(section_of(name), Some(Section::ApiKeys | Section::Cache | Section::Limits));
+    let shared = matches!(section_of(name), Some(Section::ApiKeys | Section::Jwt | Section::Cache | Section::Limits));
     shared && closest(name, KEYS.iter().map(Key::variable)).is_none()
 }
 

@@ -3,14 +3,15 @@
 use secrecy::SecretString;
 
 use super::{
-    Auth, AuthScheme, BrainStem, Breaker, Cache, Config, CostLimit, CostMode, DocumentLimits, Gateway, Generation,
-    HautAi, HautAiAccess, Lifetime, Limits, LogFormat, Persisted, Portal, Retries, Sideload, TextFile, Untrusted,
-    Upstream,
+    AuthScheme, BrainStem, Breaker, Cache, Config, CostLimit, CostMode, DocumentLimits, Gateway, Generation, HautAi,
+    HautAiAccess, Lifetime, Limits, LogFormat, Persisted, Portal, Retries, Sideload, TextFile, Untrusted, Upstream,
     fault::{Fault, Faults},
     keys::{Fallback, Key, Kind, Section, key},
     settings::{Setting, Settings},
     values,
 };
+
+mod access;
 
 const NO_SOURCE: &str = "none is configured: set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and \
                          HAUT_AI_PASSWORD, or BRAINSTEM_TOKEN, or BRAINSTEM_PORTAL=public (or try `subject-gateway \
@@ -35,10 +36,11 @@ pub(super) fn build(settings: Settings) -> Result<Config, Faults> {
 }
 
 fn gateway(reader: &mut Reader) -> Gateway {
-    let is_open = reader.value("gateway.auth", values::choice) == "none";
+    let auth = reader.value("gateway.auth", values::choice);
+    let is_open = auth == "none";
     let gateway = Gateway {
         listen: reader.value("gateway.listen", values::listen),
-        auth: auth(reader, is_open),
+        auth: access::auth(reader, auth),
         auth_none_anywhere: reader.value("gateway.auth_none_anywhere", values::switch),
         allowed_hosts: reader.value("gateway.allowed_hosts", values::hosts),
         playground: reader.optional("gateway.playground", values::switch).unwrap_or(is_open),
@@ -64,26 +66,6 @@ fn gateway(reader: &mut Reader) -> Gateway {
         );
     }
     gateway
-}
-
-fn auth(reader: &mut Reader, is_open: bool) -> Auth {
-    let file = reader.text_file("api_keys.file");
-    let is_set = reader.is_set("api_keys.file");
-    match file {
-        Some(file) if !is_open => return Auth::ApiKey(file),
-        // Whoever sets it means callers to be asked.
-        _ if is_open && is_set => {
-            reader.fault_at(
-                key("api_keys.file"),
-                "is of no use with GATEWAY_AUTH=none; GATEWAY_AUTH=api-key asks for keys",
-            );
-        }
-        None if !is_open && !is_set => {
-            reader.fault_at(key("gateway.auth"), "needs the file of the keys, in API_KEYS_FILE");
-        }
-        _ => {}
-    }
-    Auth::None
 }
 
 fn persisted(reader: &mut Reader) -> Persisted {
@@ -372,7 +354,7 @@ impl Reader {
 
 /// The value, where showing it gives nothing away: a URL that is refused may have a password in it.
 fn found(key: &Key, text: &str) -> String {
-    let telling = matches!(key.kind, Kind::Url | Kind::Origins) && text.contains(['@', '?', '#']);
+    let telling = matches!(key.kind, Kind::Url | Kind::JwksUrl | Kind::Origins) && text.contains(['@', '?', '#']);
     if key.kind.is_secret() || telling {
         return String::new();
     }

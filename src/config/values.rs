@@ -36,11 +36,40 @@ pub(super) fn choice(kind: Kind, text: &str) -> Option<&'static str> {
     words.iter().find(|word| word.eq_ignore_ascii_case(text)).copied()
 }
 
+/// Each word as the table writes it, and once.
+pub(super) fn choices(kind: Kind, text: &str) -> Option<Vec<&'static str>> {
+    let Kind::Choices(words) = kind else {
+        return None;
+    };
+    let mut chosen: Vec<&'static str> =
+        items(text).map(|item| choice(Kind::Choice(words), item)).collect::<Option<_>>()?;
+    let mut seen = HashSet::new();
+    chosen.retain(|word| seen.insert(*word));
+    (!chosen.is_empty()).then_some(chosen)
+}
+
+pub(super) fn text(_: Kind, text: &str) -> Option<String> {
+    is_one_word(text).then(|| text.to_owned())
+}
+
+pub(super) fn texts(_: Kind, text: &str) -> Option<Vec<String>> {
+    let texts: Vec<String> = items(text).filter(|item| is_one_word(item)).map(str::to_owned).collect();
+    (!texts.is_empty() && texts.len() == items(text).count()).then_some(texts)
+}
+
+fn is_one_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_whitespace) && !text.contains(char::is_control)
+}
+
 pub(super) fn millis(kind: Kind, text: &str) -> Option<Duration> {
     let Kind::Millis { min, max } = kind else {
         return None;
     };
     whole_number(text, min, max).map(Duration::from_millis)
+}
+
+pub(super) fn seconds(kind: Kind, text: &str) -> Option<Duration> {
+    count(kind, text).map(Duration::from_secs)
 }
 
 pub(super) fn count(kind: Kind, text: &str) -> Option<u64> {
@@ -86,6 +115,19 @@ pub(super) fn url(_: Kind, text: &str) -> Option<Url> {
         url.set_path(&format!("{}/", url.path()));
     }
     Some(url)
+}
+
+/// The keys decide who is let in: nobody on the way may change them.
+pub(super) fn jwks_url(_: Kind, text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let is_loopback = match url.host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    let is_bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback);
+    (is_bare && is_safe).then_some(url)
 }
 
 pub(super) fn uuid(_: Kind, text: &str) -> Option<Uuid> {

@@ -61,7 +61,8 @@ impl Refusal {
 
     /// The element of `errors`, for transports without statuses.
     pub(super) fn error(&self) -> Value {
-        let is_retryable = self.retry_after.is_some() || self.code == code::DEADLINE_EXCEEDED;
+        let is_retryable = self.retry_after.is_some()
+            || matches!(self.code, code::DEADLINE_EXCEEDED | code::OVERLOADED | code::UPSTREAM_UNAVAILABLE);
         let mut extensions = json!({"code": self.code, "retryable": is_retryable});
         if let Some(seconds) = self.retry_after {
             extensions["retryAfter"] = seconds.into();

@@ -18,7 +18,7 @@ use axum::{
     extract::{Request, State},
     http::{
         HeaderValue, Method, StatusCode,
-        header::{CONNECTION, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
+        header::{CONNECTION, X_CONTENT_TYPE_OPTIONS},
     },
     response::Response,
 };
@@ -29,8 +29,8 @@ use tracing::Instrument as _;
 
 use super::{
     GRAPHQL, Service,
-    accept::{Format, negotiate},
-    answer::Refusal,
+    accept::Format,
+    admission,
     connections::Connection,
     graphql, host,
     layers::{self, LogLine, Notes, REQUEST_ID},
@@ -88,27 +88,27 @@ impl Front {
     }
 
     async fn dispatch(&self, mut request: Request, notes: &Notes) -> Response {
-        let admitted = self.service.admit(&request).map(|caller| caller.inspect(|caller| notes.caller(caller)));
+        let admitted = self.service.admit(request.uri().path(), request.headers()).await;
+        let admitted = admitted.map(|caller| caller.inspect(|caller| notes.caller(caller)));
         // Probes and pages don't count; one who is not let in does.
         if !matches!(admitted, Ok(None))
             && let Err(refusal) = notes.count(&self.service.load, NonZeroU32::MIN)
         {
-            return refuse(refusal, &request);
+            return admission::refuse(refusal, request.headers());
         }
         let caller = match admitted {
             Ok(caller) => caller,
-            Err(refusal) => return refuse(refusal, &request),
+            Err(denied) => return admission::turn_away(denied, request.headers()),
         };
-        if let Some(caller) = &caller
-            && request.method() == Method::POST
-            && request.uri().path() == GRAPHQL
-        {
-            let service = State(Arc::clone(&self.service));
-            let mut response =
-                graphql::post(service, Extension(notes.clone()), Extension(caller.scopes), request).await;
-            layers::varies_by_accept(&mut response);
-            return response;
-        }
+        let caller = match caller {
+            Some(caller) if request.method() == Method::POST && request.uri().path() == GRAPHQL => {
+                let service = State(Arc::clone(&self.service));
+                let mut response = graphql::post(service, Extension(notes.clone()), Extension(caller), request).await;
+                layers::varies_by_accept(&mut response);
+                return response;
+            }
+            caller => caller,
+        };
         request.extensions_mut().insert(notes.clone());
         if let Some(caller) = caller {
             request.extensions_mut().insert(caller.scopes);
@@ -117,16 +117,6 @@ impl Front {
         let Ok(response) = self.routes.clone().call(request).instrument(notes.span()).boxed().await;
         response
     }
-}
-
-/// Tells somebody who is not let in why.
-fn refuse(refusal: Refusal, request: &Request) -> Response {
-    let mut response = refusal.answer(negotiate(request.headers()).unwrap_or(Format::Json));
-    layers::varies_by_accept(&mut response);
-    if response.status() == StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
-    }
-    response
 }
 
 impl Serve for Front {

@@ -32,7 +32,7 @@ use super::{
     written::{self, COST, RequestKey, Written},
 };
 use crate::{
-    access::{Scope, Scopes},
+    access::{Caller, Scope, Scopes},
     cache::{Provenance, answers::Whole},
     loaders::Credentials,
     schema::{
@@ -45,14 +45,14 @@ use crate::{
 pub(super) async fn post(
     State(service): State<Arc<Service>>,
     Extension(notes): Extension<Notes>,
-    Extension(scopes): Extension<Scopes>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
     let deadline = Instant::now() + service.deadline;
     let Some(format) = negotiate(request.headers()) else {
-        return stream::post(State(service), Extension(notes), Extension(scopes), request).boxed().await;
+        return stream::post(State(service), Extension(notes), Extension(caller), request).boxed().await;
     };
-    let asked = Asked::of(&service, format, deadline, notes, scopes, request.headers());
+    let asked = Asked::of(&service, format, deadline, notes, caller.scopes, request.headers());
     let body = match service.read_body(request).await {
         Ok(body) => body,
         Err(refusal) => return refusal.answer(format),
@@ -71,15 +71,15 @@ pub(super) async fn post(
 pub(super) async fn get(
     State(service): State<Arc<Service>>,
     Extension(notes): Extension<Notes>,
-    Extension(scopes): Extension<Scopes>,
+    Extension(caller): Extension<Caller>,
     uri: Uri,
     request: Request,
 ) -> Response {
     let deadline = Instant::now() + service.deadline;
     let Some(format) = negotiate(request.headers()) else {
-        return stream::get(State(service), Extension(notes), Extension(scopes), request).await;
+        return stream::get(State(service), Extension(notes), Extension(caller), request).await;
     };
-    let asked = Asked::of(&service, format, deadline, notes, scopes, request.headers());
+    let asked = Asked::of(&service, format, deadline, notes, caller.scopes, request.headers());
     let query = uri.query().unwrap_or_default();
     let key = asked.key(true, &Bytes::copy_from_slice(query.as_bytes()));
     let whole = match asked.at_hand(&key) {

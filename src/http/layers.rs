@@ -40,7 +40,7 @@ struct Noted {
     connection: Arc<Connection>,
     route: &'static str,
     operation: OnceLock<String>,
-    caller: OnceLock<Arc<str>>,
+    caller: OnceLock<Caller>,
 }
 
 impl Notes {
@@ -78,14 +78,15 @@ impl Notes {
 
     /// Notes who asks.
     pub(super) fn caller(&self, caller: &Caller) {
-        if let Some(name) = &caller.name {
-            let _ = self.0.caller.set(Arc::clone(name));
+        if caller.identity.is_some() {
+            let _ = self.0.caller.set(caller.clone());
         }
     }
 
     /// Counts operations of whoever asks, who was let in where that was noted.
     pub(super) fn count(&self, load: &Load, operations: NonZeroU32) -> Result<(), Refusal> {
-        load.count(self.0.caller.get(), self.0.connection.peer, operations)
+        let who = self.0.caller.get().and_then(|caller| caller.identity);
+        load.count(who, self.0.connection.peer, operations)
     }
 
     /// Notes the operation's name if it is one: anything else a caller sends has no place in a log.
@@ -147,7 +148,7 @@ impl Drop for LogLine {
         let duration_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let operation = operation.get().map(String::as_str);
         let request_id = self.notes.id_in_words();
-        let caller = caller.get().map(|name| &**name);
+        let caller = caller.get().and_then(|caller| caller.name.as_deref());
         match self.status.map(|status| status.as_u16()) {
             // Probes come every few seconds.
             Some(status) if route.starts_with("/health/") => {

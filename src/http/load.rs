@@ -16,7 +16,7 @@ use governor::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::answer::{Refusal, code};
-use crate::config::Limits;
+use crate::{access::Identity, config::Limits};
 
 /// The part of an address of IPv6 that one customer usually has to himself.
 const NETWORK: u128 = u128::MAX << 64;
@@ -36,14 +36,14 @@ struct Rate {
 /// Who is counted as one.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Who {
-    Named(Arc<str>),
+    Known(Identity),
     From(IpAddr),
 }
 
 impl Who {
-    fn of(name: Option<&Arc<str>>, peer: IpAddr) -> Self {
-        match name {
-            Some(name) => Self::Named(Arc::clone(name)),
+    fn of(identity: Option<Identity>, peer: IpAddr) -> Self {
+        match identity {
+            Some(identity) => Self::Known(identity),
             None => Self::From(match peer.to_canonical() {
                 IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
                 address @ IpAddr::V4(_) => address,
@@ -72,10 +72,11 @@ impl Load {
         self.places.try_acquire().map_err(|_| Refusal::overloaded(message, 1))
     }
 
-    /// Counts so many operations of the caller of that name, or from that address; an error where there were too many lately.
-    pub(super) fn count(&self, name: Option<&Arc<str>>, peer: IpAddr, operations: NonZeroU32) -> Result<(), Refusal> {
+    /// Counts so many operations of a caller, by its address where nobody knows who it is; an error where there were too many
+    /// lately.
+    pub(super) fn count(&self, who: Option<Identity>, peer: IpAddr, operations: NonZeroU32) -> Result<(), Refusal> {
         let Some(rate) = &self.rate else { return Ok(()) };
-        let (seconds, more) = match rate.callers.check_key_n(&Who::of(name, peer), operations) {
+        let (seconds, more) = match rate.callers.check_key_n(&Who::of(who, peer), operations) {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(until)) => {
                 let wait = until.wait_time_from(rate.callers.clock().now());

@@ -27,7 +27,7 @@ use super::{
     request::{self, Body, Fields},
 };
 use crate::{
-    access::Scopes,
+    access::Caller,
     schema::{
         lists::to_json,
         streaming::{self, Step},
@@ -41,7 +41,7 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 pub(super) async fn post(
     State(service): State<Arc<Service>>,
     Extension(notes): Extension<Notes>,
-    Extension(scopes): Extension<Scopes>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
     if !accepts_event_stream(request.headers()) {
@@ -49,7 +49,7 @@ pub(super) async fn post(
     }
     let body = service.read_body(request).await;
     match body.and_then(|body| one(&body)).and_then(|fields| service.request(fields)) {
-        Ok(request) => service.stream(request, false, &notes, scopes),
+        Ok(request) => service.stream(request, false, &notes, caller),
         Err(refusal) => refused(&service, refusal),
     }
 }
@@ -58,7 +58,7 @@ pub(super) async fn post(
 pub(super) async fn get(
     State(service): State<Arc<Service>>,
     Extension(notes): Extension<Notes>,
-    Extension(scopes): Extension<Scopes>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
     if !accepts_event_stream(request.headers()) {
@@ -66,7 +66,7 @@ pub(super) async fn get(
     }
     let fields = request::from_query_string(request.uri().query().unwrap_or_default());
     match fields.and_then(|fields| service.request(fields)) {
-        Ok(request) => service.stream(request, true, &notes, scopes),
+        Ok(request) => service.stream(request, true, &notes, caller),
         Err(refusal) => refused(&service, refusal),
     }
 }
@@ -103,7 +103,7 @@ impl Service {
         request: async_graphql::Request,
         no_mutations: bool,
         notes: &Notes,
-        scopes: Scopes,
+        caller: Caller,
     ) -> Response {
         let Some(place) = self.connections.enter() else {
             return Connections::full().answer(Format::Json);
@@ -111,10 +111,12 @@ impl Service {
         if let Some(name) = &request.operation_name {
             notes.operation(name);
         }
-        let caller = self.caller(scopes);
-        let under_way = caller.under_way.clone();
-        let steps = streaming::run(self.schema.clone(), caller, request, no_mutations);
-        let events = steps.map(|step| next(&answer(&step))).chain(stream::once(future::ready(COMPLETE.to_owned())));
+        let operation = self.caller(caller.scopes);
+        let under_way = operation.under_way.clone();
+        let steps = streaming::run(self.schema.clone(), operation, request, no_mutations);
+        let steps = steps.map(|step| answer(&step));
+        let events = self.until_outlived(caller, steps).map(|answer| next(&answer));
+        let events = events.chain(stream::once(future::ready(COMPLETE.to_owned())));
         let mut ending = notes.connection().ending.clone();
         // Without a last event where the gateway ends: the client is to come back.
         let end = async move {
@@ -126,6 +128,36 @@ impl Service {
         });
         respond(events, self.ping)
     }
+}
+
+impl Service {
+    /// The answers, and an error as the last one where what let the caller in is no longer good.
+    fn until_outlived(
+        self: &Arc<Self>,
+        caller: Caller,
+        answers: impl Stream<Item = String> + Send + 'static,
+    ) -> impl Stream<Item = String> + Send + 'static {
+        let service = Arc::clone(self);
+        asynk_strim::stream_fn(async move |mut out| {
+            let outlived = service.access.outlived(&caller);
+            tokio::pin!(answers, outlived);
+            loop {
+                tokio::select! {
+                    answer = answers.next() => match answer {
+                        Some(answer) => out.yield_item(answer).await,
+                        None => return,
+                    },
+                    () = &mut outlived => return out.yield_item(outlived_answer()).await,
+                }
+            }
+        })
+    }
+}
+
+fn outlived_answer() -> String {
+    let message = "What let you in is no longer good: the stream ends. Show something new to go on.";
+    let refusal = Refusal::new(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message);
+    json!({"errors": [refusal.error()]}).to_string()
 }
 
 /// The last event. Its data are there because a browser drops an event without.

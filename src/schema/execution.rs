@@ -91,7 +91,8 @@ impl Prepared {
         let deadline = context.deadline.0 + MARGIN;
         let provenance = Arc::clone(&context.provenance);
         let execution = contained(schema.execute(self.ready.request.data(context)));
-        let mut response = tokio::time::timeout_at(deadline.into(), execution).await.map_err(|_| Failure::TooLate)??;
+        let mut response =
+            tokio::time::timeout_at(deadline.into(), execution).await.map_err(|_| Failure::TooLate)??;
         if let Some(cost) = self.ready.cost.filter(|_| self.tells_cost) {
             response.extensions.insert("cost".to_owned(), told(cost));
         }

@@ -1,4 +1,4 @@
-//! Sending: the only place that uses reqwest.
+//! Sending to the sources: the only place that does.
 //!
 //! Every request has a time limit and every answer a size limit; redirects are never followed; a source has a bounded
 //! number of requests in flight. A read that fails may be sent again ([`retry`]); a source that fails too often is not asked
@@ -10,7 +10,6 @@ use bytes::{Bytes, BytesMut};
 use reqwest::{
     Certificate, Client, Method, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
-    redirect::Policy,
 };
 use tokio::{
     sync::Semaphore,
@@ -25,7 +24,7 @@ use self::{
     retry::Retries,
 };
 use super::{Fault, SourceError, resolver::Resolver, write::Attempt};
-use crate::{config, domain::Source};
+use crate::{config, domain::Source, outgoing};
 
 mod breaker;
 mod metrics;
@@ -243,12 +242,7 @@ fn build(
     resolver: &Resolver,
     root: Option<Certificate>,
 ) -> anyhow::Result<Client> {
-    let builder = Client::builder()
-        .user_agent(concat!("subject-gateway/", env!("CARGO_PKG_VERSION")))
-        .redirect(Policy::none())
-        // Whether a request may go again is decided here, and never for a write.
-        .retry(reqwest::retry::never())
-        .no_proxy()
+    let builder = outgoing::builder(url, root)?
         .connect_timeout(connect)
         .dns_resolver(resolver.clone())
         // A request is one packet or a few: none waits for more to send.
@@ -257,24 +251,7 @@ fn build(
         .http2_adaptive_window(true)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(idle_connections);
-    let provider = rustls::crypto::ring::default_provider();
-    let builder = if url.scheme() == "https" {
-        // Already installed by another client of this process: the same one.
-        provider.install_default().ok();
-        builder.tls_backend_rustls().tls_certs_merge(root).https_only(true)
-    } else {
-        // Without TLS no root certificates have to be there.
-        let roots = rustls::RootCertStore::empty();
-        let unused = rustls::ClientConfig::builder_with_provider(provider.into())
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        builder.tls_backend_preconfigured(unused)
-    };
-    builder.build().map_err(|error| {
-        anyhow::Error::new(error.without_url())
-            .context("TLS can't be set up; are root certificates (ca-certificates) installed?")
-    })
+    outgoing::build(builder)
 }
 
 /// Notes whether the source is in order. A refusal is an answer, and so is one that can't be used: it came.

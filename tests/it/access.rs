@@ -1,5 +1,9 @@
 //! Callers with keys: who is let in, and what each may do.
 
+pub(crate) mod issuer;
+mod jwks;
+mod jwt;
+
 use axum::{
     body::Body,
     http::{Method, StatusCode, header::CONTENT_TYPE},
@@ -32,6 +36,14 @@ impl Keys {
         let file = NamedTempFile::new().unwrap();
         std::fs::write(file.path(), entries).unwrap();
         Self { file, reader: reader.key, writer: writer.key, eraser: eraser.key, admin: admin.key }
+    }
+
+    /// Leaves the others in the file.
+    pub(crate) fn take_out_the_reader(&self) {
+        let text = std::fs::read_to_string(self.file.path()).unwrap();
+        let others =
+            text.split("[[key]]").filter(|entry| !entry.contains("\"read\"")).collect::<Vec<_>>().join("[[key]]");
+        std::fs::write(self.file.path(), others).unwrap();
     }
 
     pub(crate) fn builder(&self) -> Builder {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use axum::{Router, routing::get};
+use futures::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use subject_gateway::http::server;
 use tokio::{
@@ -17,6 +18,12 @@ use tokio::{
     net::TcpListener,
     sync::{Notify, oneshot},
 };
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, protocol::Role},
+};
+
+use crate::access::issuer::{AUDIENCE, Answer, ISSUER, Jwks, Key};
 
 const SOURCE: [(&str, &str); 2] = [("BRAINSTEM_PORTAL", "public"), ("BRAINSTEM_URL", "http://127.0.0.1:9")];
 const GRACE: Duration = Duration::from_secs(30);
@@ -168,6 +175,23 @@ impl Serving {
         answer
     }
 
+    /// Opens a WebSocket, shows this, and reads what comes first.
+    async fn websocket(&self, payload: &serde_json::Value) {
+        let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        let head = "GET /graphql/ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                    sec-websocket-protocol: graphql-transport-ws\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(stream.read_u8().await.unwrap());
+        }
+        let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+        let init = json!({"type": "connection_init", "payload": payload}).to_string();
+        socket.send(Message::text(init)).await.unwrap();
+        assert!(socket.next().await.is_some());
+    }
+
     pub(crate) fn terminate(&self) {
         let kill = format!("kill -TERM {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
@@ -269,6 +293,65 @@ fn a_key_is_shown_once_and_its_entry_is_fit_for_the_file() {
     std::fs::write(file.path(), "").unwrap();
     let (code, _, words) = run(&["check"], &[&SOURCE[..], &variables[..]].concat());
     assert!(code == Some(1) && words.contains("API_KEYS_FILE") && words.contains("key new"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_token_is_ever_in_the_log_and_of_its_claims_only_the_program() {
+    let key = Key::p256("a");
+    let jwks = Jwks::start(&[&key]).await;
+    let more = [
+        ("GATEWAY_AUTH", "jwt"),
+        ("JWT_ISSUER", ISSUER),
+        ("JWT_AUDIENCE", AUDIENCE),
+        ("JWT_JWKS_URL", jwks.url.as_str()),
+        ("GATEWAY_LOG_LEVEL", "trace"),
+    ];
+    let mut serving = Serving::start_with(&more);
+    let good = key.token(json!({"azp": "web-app", "scope": "admin"}));
+    let bad = key.token(json!({"exp": 1_000_000_000, "azp": "other-app"}));
+    for token in [&good, &bad, &good] {
+        serving.exchange(
+            &format!("POST /graphql HTTP/1.1\r\nauthorization: Bearer {token}"),
+            r#"{"query":"{ __typename }"}"#,
+        );
+        serving.exchange(&format!("GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nauthorization: Bearer {token}"), "");
+        for init in [token.clone(), format!("Bearer {token}")] {
+            serving.websocket(&json!({"Authorization": init})).await;
+        }
+    }
+    let metrics = serving.exchange(&format!("GET /metrics HTTP/1.1\r\nauthorization: Bearer {good}"), "");
+    assert!(metrics.starts_with("HTTP/1.1 200"), "{metrics}");
+    serving.terminate();
+    let log = serving.rest_of_the_log().join().unwrap();
+    assert!(log.contains("\"caller\":\"web-app\"") && log.contains("the issuer's keys were fetched"), "{log}");
+    for token in [&good, &bad] {
+        for part in token.split('.') {
+            assert!(!log.contains(part) && !metrics.contains(part), "{part}: {log}");
+        }
+    }
+    assert!(!log.contains("ada@example.org") && !log.contains("other-app"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_reaches_for_the_keys_of_the_issuer() {
+    let jwks = Jwks::start(&[&Key::p256("a"), &Key::rsa("b")]).await;
+    let check = || {
+        let more = [
+            ("GATEWAY_AUTH", "jwt"),
+            ("JWT_ISSUER", ISSUER),
+            ("JWT_AUDIENCE", AUDIENCE),
+            ("JWT_JWKS_URL", jwks.url.as_str()),
+        ];
+        let (code, text, _) = run(&["check"], &[&SOURCE[..], &more[..]].concat());
+        // Nothing listens where the source should be.
+        assert_eq!(code, Some(1));
+        text.lines().find(|line| line.starts_with("JWKS")).expect("a line").to_owned()
+    };
+    let line = check();
+    assert!(line.contains(" ok ") && line.ends_with("2 keys for the algorithms in JWT_ALGORITHMS"), "{line}");
+    jwks.answer(Answer::Status(404));
+    let line = check();
+    assert!(line.contains(" failed ") && line.ends_with("the answer has the status 404"), "{line}");
 }
 
 #[test]

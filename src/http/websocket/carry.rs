@@ -3,7 +3,7 @@
 use std::{
     net::IpAddr,
     num::NonZeroU32,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -21,15 +21,15 @@ use futures::{
 };
 use serde_json::{Map, Value, json};
 use tokio::{
-    sync::OwnedSemaphorePermit,
+    sync::{OwnedSemaphorePermit, SetOnce},
     time::{Duration, MissedTickBehavior, interval, sleep, timeout},
 };
 use tracing::info;
 
 use super::protocol::{Close, Name, Protocol, REFUSED, Received, Sent};
 use crate::{
-    access::Caller,
-    http::{API_KEY, Service, answer::Refusal, connections::Ending},
+    access::{Caller, Denied},
+    http::{Service, answer::Refusal, connections::Ending},
     schema::streaming::{self, Step, UnderWay},
 };
 
@@ -76,7 +76,7 @@ impl Connection {
     pub(super) async fn carry(self, socket: WebSocket) {
         let began = Instant::now();
         let Self { service, caller, protocol, peer, mut ending, place } = self;
-        let caller = Arc::new(caller.map_or_else(OnceLock::new, OnceLock::from));
+        let caller = Arc::new(SetOnce::new_with(caller));
         let (mut sink, mut stream) = socket.split();
         // Without room: what async-graphql does not take is not read, and what the client does not take is not produced.
         let (to_graphql, from_client) = mpsc::channel(0);
@@ -92,6 +92,7 @@ impl Connection {
             close = line.inward(&mut stream, to_graphql, answers) => close,
             close = line.outward(&mut sink, from_graphql, answered) => close,
             () = line.wait_for_init() => Some(Close::NO_INIT),
+            () = line.outlived() => Some(Close::OUTLIVED),
             () = async {
                 ending.begun().await;
                 under_way.none().await;
@@ -114,7 +115,7 @@ impl Connection {
 struct Line {
     service: Arc<Service>,
     /// There from `connection_init` on.
-    caller: Arc<OnceLock<Caller>>,
+    caller: Arc<SetOnce<Caller>>,
     peer: IpAddr,
     protocol: Mutex<Protocol>,
     /// When the client last gave a sign of life.
@@ -122,7 +123,7 @@ struct Line {
 }
 
 impl Line {
-    fn new(service: Arc<Service>, caller: Arc<OnceLock<Caller>>, peer: IpAddr) -> Self {
+    fn new(service: Arc<Service>, caller: Arc<SetOnce<Caller>>, peer: IpAddr) -> Self {
         let protocol = Mutex::new(Protocol::new(service.max_operations));
         Self { service, caller, peer, protocol, heard: Mutex::new(Instant::now()) }
     }
@@ -148,8 +149,11 @@ impl Line {
                 Err(close) => return Some(close),
             };
             let passed_on = match received {
-                Received::Init(payload) if !self.admits(&payload) => return Some(Close::FORBIDDEN),
-                Received::Init(_) | Received::PassOn => graphql.send(Ok(Message::Text(text))).await,
+                Received::Init(payload) => match self.admit(&payload).await {
+                    Ok(()) => graphql.send(Ok(Message::Text(text))).await,
+                    Err(close) => return Some(close),
+                },
+                Received::PassOn => graphql.send(Ok(Message::Text(text))).await,
                 Received::Stop(name) => graphql.send(Ok(stop(name))).await,
                 Received::Start { name, request } => match self.count().and_then(|()| self.service.request(request)) {
                     Ok(request) => graphql.send(Ok(start(name, &request))).await,
@@ -168,23 +172,32 @@ impl Line {
 
     /// Counts an operation among those that its caller may begin.
     fn count(&self) -> Result<(), Refusal> {
-        let name = self.caller.get().and_then(|caller| caller.name.as_ref());
-        self.service.load.count(name, self.peer, NonZeroU32::MIN)
+        let who = self.caller.get().and_then(|caller| caller.identity);
+        self.service.load.count(who, self.peer, NonZeroU32::MIN)
     }
 
-    /// Whether the caller is let in by what `connection_init` shows, or by what the handshake did.
-    fn admits(&self, payload: &Map<String, Value>) -> bool {
-        let shown = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case(API_KEY.as_str()));
-        let caller = match shown {
-            None if self.caller.get().is_some() => return true,
-            None => self.service.access.admit(None),
-            Some((_, key)) => self.service.access.admit(key.as_str().map(str::as_bytes)),
+    /// Lets the caller in by what `connection_init` shows, or by what the handshake did.
+    async fn admit(&self, payload: &Map<String, Value>) -> Result<(), Close> {
+        let (access, credential) = (&self.service.access, self.service.credential.as_str());
+        let admitted = match payload.iter().find(|(name, _)| name.eq_ignore_ascii_case(credential)) {
+            None if self.caller.get().is_some() => return Ok(()),
+            None => access.admit(None).await,
+            Some((_, shown)) => access.admit(shown.as_str().map(str::as_bytes)).await,
         };
         // Where both show something, both have to be let in, and the handshake counts.
-        caller.is_ok_and(|caller| {
-            self.caller.get_or_init(|| caller);
-            true
-        })
+        match admitted {
+            Ok(caller) => {
+                let _ = self.caller.set(caller);
+                Ok(())
+            }
+            Err(Denied::CantTell) => Err(Close::CANT_TELL),
+            Err(_) => Err(Close::FORBIDDEN),
+        }
+    }
+
+    /// Ends when what let the caller in is no longer good.
+    async fn outlived(&self) {
+        self.service.access.outlived(self.caller.wait().await).await;
     }
 
     /// From async-graphql to the client, with pings in between, until one of them ends or the client falls silent.
@@ -255,7 +268,7 @@ fn stop(name: Name) -> Message {
 #[derive(Clone)]
 struct Operations {
     service: Arc<Service>,
-    caller: Arc<OnceLock<Caller>>,
+    caller: Arc<SetOnce<Caller>>,
     under_way: UnderWay,
 }
 

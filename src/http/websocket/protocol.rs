@@ -25,7 +25,10 @@ impl Close {
     pub(super) const GOING_AWAY: Self = Self::of(1001, "The gateway shuts down");
     pub(super) const TOO_LARGE: Self = Self::of(1009, "The message is longer than this gateway allows");
     pub(super) const FORBIDDEN_ORIGIN: Self = Self::of(4403, "Forbidden: pages of this origin may not connect");
-    pub(super) const FORBIDDEN: Self = Self::of(4403, "Forbidden: connection_init shows no key that is known here");
+    pub(super) const FORBIDDEN: Self = Self::of(4403, "Forbidden: connection_init shows nothing that is good here");
+    pub(super) const OUTLIVED: Self = Self::of(4403, "Forbidden: what was shown is no longer good");
+    pub(super) const CANT_TELL: Self =
+        Self::of(1013, "Try again later: the keys of the tokens' issuer could not be had");
     pub(super) const NO_PROTOCOL: Self = Self::of(4406, "Subprotocol not acceptable: expected graphql-transport-ws");
     pub(super) const NO_INIT: Self = Self::of(4408, "Connection initialisation timeout");
     pub(super) const SILENT: Self = Self::of(4499, "No answer to a ping");

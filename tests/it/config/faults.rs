@@ -1,6 +1,6 @@
 //! What is said of a faulty configuration.
 
-use subject_gateway::config::{Config, Input};
+use subject_gateway::config::{Auth, Config, Input, JwksAt};
 
 use super::{COMPANY, PUBLIC, faults, file, load, pairs};
 
@@ -20,7 +20,7 @@ fn check_file(text: &str, expected: &str) {
 fn a_value_that_is_not_sound_is_told_with_what_was_expected() {
     let table = [
         ("GATEWAY_LISTEN", "8080", "an address and port such as 127.0.0.1:8080 or [::1]:8080, found \"8080\""),
-        ("GATEWAY_AUTH", "jwt", "one of `none`, `api-key`, found \"jwt\""),
+        ("GATEWAY_AUTH", "basic", "one of `none`, `api-key`, `jwt`, found \"basic\""),
         ("GATEWAY_CREDENTIALS", "forward", "`service`, found \"forward\""),
         ("GATEWAY_PLAYGROUND", "yes", "true or false, found \"yes\""),
         (
@@ -107,6 +107,61 @@ fn settings_that_contradict_each_other_are_faults() {
     }
     load(&[PUBLIC, ("GATEWAY_LISTEN", "0.0.0.0:80"), ("GATEWAY_AUTH_NONE_ANYWHERE", "true")]);
     load(&[PUBLIC, ("HAUT_AI_URL", "https://haut.example")]);
+}
+
+#[test]
+fn what_jwts_need_is_told_key_by_key() {
+    let jwt = ("GATEWAY_AUTH", "jwt");
+    let issuer = ("JWT_ISSUER", "https://issuer.example/");
+    let audience = ("JWT_AUDIENCE", "gateway, other");
+    let url = ("JWT_JWKS_URL", "https://issuer.example/keys?p=1");
+    let expected = [
+        "JWT_ISSUER: is missing; needed with GATEWAY_AUTH=jwt: the tokens' `iss`",
+        "JWT_AUDIENCE: is missing; needed with GATEWAY_AUTH=jwt: what is in the tokens' `aud`",
+        "JWT_JWKS_URL: is missing; needed with GATEWAY_AUTH=jwt (or JWT_JWKS_FILE): where the issuer's keys are",
+    ];
+    assert_eq!(faults(&[PUBLIC, jwt]), expected);
+    assert_eq!(faults(&[PUBLIC, jwt, issuer, audience]), [expected[2]]);
+    let both = faults(&[PUBLIC, jwt, issuer, audience, url, ("JWT_JWKS_FILE", file!())]);
+    assert_eq!(both, ["JWT_JWKS_URL (environment): is set beside JWT_JWKS_FILE; set one or the other"]);
+    let idle = " is of no use with GATEWAY_AUTH=none; GATEWAY_AUTH=jwt asks for tokens";
+    for (name, value) in [issuer, audience, url, ("JWT_ALGORITHMS", "ES256"), ("JWT_LEEWAY_SECONDS", "1")] {
+        assert_eq!(faults(&[PUBLIC, (name, value)]), [format!("{name} (environment):{idle}")]);
+    }
+    let keys = faults(&[PUBLIC, jwt, issuer, audience, url, ("API_KEYS_FILE", file!())]);
+    assert_eq!(
+        keys,
+        ["API_KEYS_FILE (environment): is of no use with GATEWAY_AUTH=jwt; GATEWAY_AUTH=api-key asks for keys"]
+    );
+
+    let algorithms = "one or several of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`, \
+                      separated by commas";
+    let address = "an https URL, or an http one on loopback, without credentials and fragment";
+    let table = [
+        ("JWT_ALGORITHMS", "none", format!("{algorithms}, found \"none\"")),
+        ("JWT_ALGORITHMS", "RS256,HS256", format!("{algorithms}, found \"RS256,HS256\"")),
+        ("JWT_ALGORITHMS", ",", format!("{algorithms}, found \",\"")),
+        ("JWT_JWKS_URL", "http://issuer.example/keys", format!("{address}, found \"http://issuer.example/keys\"")),
+        ("JWT_JWKS_URL", "http://localhost.example/", format!("{address}, found \"http://localhost.example/\"")),
+        ("JWT_JWKS_URL", "https://me:hunter2@issuer.example/", address.to_owned()),
+        ("JWT_JWKS_URL", "file:///keys", format!("{address}, found \"file:///keys\"")),
+        ("JWT_ISSUER", "two words", "some text without spaces, found \"two words\"".to_owned()),
+        ("JWT_AUDIENCE", "a,b c", "texts without spaces, separated by commas, found \"a,b c\"".to_owned()),
+        ("JWT_LEEWAY_SECONDS", "301", "a whole number of seconds from 0 to 300, found \"301\"".to_owned()),
+    ];
+    for (name, value, expected) in table {
+        let variables: Vec<_> =
+            [PUBLIC, jwt, issuer, audience, url].into_iter().filter(|(other, _)| *other != name).collect();
+        let messages = faults(&[&variables[..], &[(name, value)]].concat());
+        assert_eq!(messages, [format!("{name} (environment): expected {expected}")]);
+    }
+
+    let gateway = load(&[PUBLIC, jwt, issuer, audience, url]).gateway;
+    assert!(!gateway.playground && !gateway.introspection);
+    let Auth::Jwt(read) = gateway.auth else { panic!("{:?}", gateway.auth) };
+    assert_eq!((read.issuer.as_str(), read.audience), (issuer.1, vec!["gateway".to_owned(), "other".to_owned()]));
+    assert_eq!((read.algorithms, read.leeway.as_secs()), (vec!["RS256", "ES256"], 30));
+    assert_eq!(read.keys, JwksAt::Url(url.1.parse().unwrap()));
 }
 
 #[test]

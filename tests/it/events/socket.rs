@@ -156,6 +156,14 @@ impl Gateway {
         [posted, Events::new(self.send(&format!("GET /graphql?{query}"), &[accept], "").await)]
     }
 
+    /// A stream of events for one who shows this header; `None`: it was refused with 401.
+    pub(super) async fn stream_showing(&self, shown: (&str, &str), query: &str) -> Option<Events> {
+        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
+        let headers = [("accept", "text/event-stream"), shown];
+        let answer = self.send(&format!("GET /graphql/stream?{query}"), &headers, "").await;
+        (!answer.0.starts_with("http/1.1 401")).then(|| Events::new(answer))
+    }
+
     /// A stream of events, as soon as there is a place for it.
     pub(crate) async fn stream_when_free(&self, query: &str) -> Events {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();

@@ -14,10 +14,10 @@ pub(super) const KEYS: &[Key] = &[
     value(
         Section::Gateway,
         "auth",
-        Kind::Choice(&["none", "api-key"]),
+        Kind::Choice(&["none", "api-key", "jwt"]),
         "none",
         "How callers show who they are: `none`, whoever reaches the gateway may read and write; `api-key`, by a key in \
-         `X-API-Key`, of those in `API_KEYS_FILE`.",
+         `X-API-Key`, of those in `API_KEYS_FILE`; `jwt`, by a token in `Authorization: Bearer`, of the issuer in `JWT_ISSUER`.",
     ),
     value(
         Section::Gateway,
@@ -121,5 +121,47 @@ pub(super) const KEYS: &[Key] = &[
         Kind::TextFile,
         "none",
         "The callers' keys, as `subject-gateway key new` writes them: names, hashes and scopes. It is read anew when it changes.",
+    ),
+    unset(
+        Section::Jwt,
+        "issuer",
+        Kind::Text,
+        "none",
+        "Who makes the tokens: their `iss`, to the letter. Required with `GATEWAY_AUTH=jwt`.",
+    ),
+    unset(
+        Section::Jwt,
+        "audience",
+        Kind::Texts,
+        "none",
+        "Whom the tokens are for: one of these has to be in their `aud`. Required with `GATEWAY_AUTH=jwt`.",
+    ),
+    unset(
+        Section::Jwt,
+        "jwks_url",
+        Kind::JwksUrl,
+        "none",
+        "Where the issuer publishes its public keys. This or `jwks_file` is required with `GATEWAY_AUTH=jwt`.",
+    ),
+    unset(
+        Section::Jwt,
+        "jwks_file",
+        Kind::TextFile,
+        "none",
+        "The issuer's public keys as a JWK set, in place of `jwks_url`. It is read anew when it changes.",
+    ),
+    value(
+        Section::Jwt,
+        "algorithms",
+        Kind::Choices(&["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]),
+        "RS256,ES256",
+        "How the tokens may be signed.",
+    ),
+    value(
+        Section::Jwt,
+        "leeway_seconds",
+        Kind::Count { min: 0, max: 300, unit: "seconds" },
+        "30",
+        "How far the issuer's clock may be from the gateway's: a token is good for so long before its `nbf` and after its `exp`.",
     ),
 ];

@@ -52,7 +52,7 @@ pub(super) const KEYS: &[Key] = &[
         "rate",
         Kind::Count { min: 0, max: 1_000_000, unit: "requests" },
         "0",
-        "Requests a second of one caller: of a key by its name, of others by their address, of IPv6 the first 64 bits; one more \
+        "Requests a second of one caller: of a key or of whom a token is about; of others by their address, of IPv6 the first 64 bits; one more \
          gets 429. Operations on a WebSocket and members of a batch count one each. 0: no bound.",
     ),
     value(
