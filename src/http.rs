@@ -4,6 +4,7 @@ mod accept;
 mod answer;
 mod batch;
 mod connections;
+mod credentials;
 mod front;
 mod graphql;
 mod health;
@@ -54,6 +55,7 @@ use crate::{
     access::{self, Access, Denied, Scope, Scopes},
     cache::{Sources, answers::Answers},
     config::{Auth, Config, CorsOrigins, Portal},
+    loaders::Credentials,
     schema::{self, GatewaySchema, streaming::Caller},
 };
 
@@ -72,6 +74,8 @@ const SMALLEST_COMPRESSED: u64 = 1_024;
 pub(crate) struct Service {
     schema: GatewaySchema,
     sources: Arc<Sources>,
+    /// Whether callers bring their own credentials for the sources.
+    takes_credentials: bool,
     /// WebSockets and streams of events.
     connections: Connections,
     /// Operations at the same time on one WebSocket.
@@ -113,6 +117,7 @@ impl Service {
             metrics: metrics::registry(&sources),
             is_open: gateway.auth == Auth::None
                 && config.brainstem.as_ref().is_some_and(|brainstem| brainstem.portal == Portal::Public),
+            takes_credentials: sources.take_credentials(),
             sources,
             connections: Connections::new(config.limits.connections),
             max_operations: config.limits.subscriptions,
@@ -140,8 +145,8 @@ impl Service {
     }
 
     /// Who asks, and how long one answer may take.
-    fn caller(&self, scopes: Scopes) -> Caller {
-        Caller { sources: Arc::clone(&self.sources), scopes, time: self.deadline }
+    fn caller(&self, scopes: Scopes, credentials: Credentials) -> Caller {
+        Caller { sources: Arc::clone(&self.sources), scopes, credentials, time: self.deadline }
     }
 
     /// Lets the one in who asks. `None`: nobody has to say who it is for this, or is to say it over the WebSocket.

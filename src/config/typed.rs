@@ -3,9 +3,9 @@
 use secrecy::SecretString;
 
 use super::{
-    Auth, AuthScheme, BrainStem, Breaker, Cache, Config, Gateway, Generation, HautAi, HautAiAccess, Lifetime, Limits,
-    LogFormat, Persisted, Portal, Retries, Sideload, TextFile, Untrusted, Upstream,
-    fault::{Fault, Faults},
+    Auth, AuthScheme, BrainStem, Breaker, Cache, Config, Credentials, Gateway, Generation, HautAi, HautAiAccess,
+    Lifetime, Limits, LogFormat, Persisted, Portal, Retries, Sideload, TextFile, Untrusted, Upstream,
+    fault::{Fault, Faults, Origin},
     keys::{Fallback, Key, Kind, Section, key},
     settings::{Setting, Settings},
     values,
@@ -14,6 +14,8 @@ use super::{
 const NO_SOURCE: &str = "none is configured: set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and \
                          HAUT_AI_PASSWORD, or BRAINSTEM_TOKEN, or BRAINSTEM_PORTAL=public (or try `subject-gateway \
                          sandbox`, which needs none)";
+const NO_SOURCE_TO_FORWARD_TO: &str =
+    "none is configured: with GATEWAY_CREDENTIALS=forward, set HAUT_AI_COMPANY_ID or BRAINSTEM_PORTAL";
 const HAUT_AI_NEEDS: &str = "set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and HAUT_AI_PASSWORD";
 const BRAINSTEM_NEEDS: &str = "set BRAINSTEM_TOKEN, or BRAINSTEM_PORTAL=public";
 
@@ -27,7 +29,11 @@ pub(super) fn build(settings: Settings) -> Result<Config, Faults> {
         limits: limits(&mut reader),
     };
     if config.haut_ai.is_none() && config.brainstem.is_none() {
-        reader.fault(Fault::of("sources", NO_SOURCE));
+        let needs = match config.gateway.credentials {
+            Credentials::Service => NO_SOURCE,
+            Credentials::Forward => NO_SOURCE_TO_FORWARD_TO,
+        };
+        reader.fault(Fault::of("sources", needs));
     }
     let faults = reader.settings.faults;
     if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
@@ -38,6 +44,7 @@ fn gateway(reader: &mut Reader) -> Gateway {
     let gateway = Gateway {
         listen: reader.value("gateway.listen", values::listen),
         auth: auth(reader, is_open),
+        credentials: credentials(reader),
         auth_none_anywhere: reader.value("gateway.auth_none_anywhere", values::switch),
         allowed_hosts: reader.value("gateway.allowed_hosts", values::hosts),
         playground: reader.optional("gateway.playground", values::switch).unwrap_or(is_open),
@@ -52,8 +59,6 @@ fn gateway(reader: &mut Reader) -> Gateway {
         ping: reader.value("gateway.ping_ms", values::millis),
         shutdown: reader.value("gateway.shutdown_ms", values::millis),
     };
-    // One choice in this version; read all the same, so that another word is a fault.
-    reader.value("gateway.credentials", values::choice);
     if is_open && !gateway.listen.ip().is_loopback() && !gateway.auth_none_anywhere {
         reader.fault_at(
             key("gateway.listen"),
@@ -84,6 +89,25 @@ fn auth(reader: &mut Reader, is_open: bool) -> Auth {
     Auth::None
 }
 
+fn credentials(reader: &mut Reader) -> Credentials {
+    match reader.value("gateway.credentials", values::choice) {
+        "forward" => Credentials::Forward,
+        _ => Credentials::Service,
+    }
+}
+
+/// Where callers bring their own credentials, the gateway's would lie about unused, or be taken for what is used.
+fn refuse_own(reader: &mut Reader, secrets: &[&str]) {
+    let keys = secrets.iter().flat_map(|path| [key(path), key(&format!("{path}_file"))]);
+    for key in keys {
+        // What a sandbox brings is for when callers bring none.
+        if reader.settings.get(key).is_some_and(|setting| setting.origin != Origin::Preset) {
+            let problem = "is of no use with GATEWAY_CREDENTIALS=forward, where callers bring their own: leave it out";
+            reader.fault_at(key, problem);
+        }
+    }
+}
+
 fn persisted(reader: &mut Reader) -> Persisted {
     let persisted = Persisted {
         automatic: reader.value("gateway.apq", values::switch),
@@ -109,6 +133,24 @@ fn haut_ai(reader: &mut Reader) -> Option<HautAi> {
     let timeout = reader.value("haut_ai.timeout_ms", values::millis);
     let company_id = reader.optional("haut_ai.company_id", values::uuid);
     let dataset_ids = reader.optional("haut_ai.dataset_ids", values::uuids);
+    if credentials(reader) == Credentials::Forward {
+        refuse_own(reader, &["haut_ai.token", "haut_ai.username", "haut_ai.password"]);
+        if !reader.is_set("haut_ai.company_id") {
+            reader.fault_when_idle(Section::HautAi, "with GATEWAY_CREDENTIALS=forward, set HAUT_AI_COMPANY_ID");
+            return None;
+        }
+        let access = HautAiAccess::Forward;
+        return Some(HautAi {
+            url,
+            access,
+            company_id,
+            dataset_ids,
+            biological_sexes_path,
+            q_covers_name,
+            refresh_after,
+            timeout,
+        });
+    }
     let access = haut_ai_access(reader);
     if !reader.is_any_set(&["haut_ai.token", "haut_ai.username", "haut_ai.password"]) {
         reader.fault_when_idle(Section::HautAi, HAUT_AI_NEEDS);
@@ -178,6 +220,14 @@ fn brainstem(reader: &mut Reader) -> Option<BrainStem> {
             key("brainstem.portal"),
             "`super` exists on legacy servers only; set BRAINSTEM_GENERATION=legacy",
         );
+    }
+    if credentials(reader) == Credentials::Forward {
+        refuse_own(reader, &["brainstem.token"]);
+        if !reader.is_set("brainstem.portal") {
+            reader.fault_when_idle(Section::BrainStem, "with GATEWAY_CREDENTIALS=forward, set BRAINSTEM_PORTAL");
+            return None;
+        }
+        return Some(BrainStem { token: None, ..source });
     }
     if source.portal != Portal::Public && !reader.is_any_set(&["brainstem.token"]) {
         reader.fault_when_idle(Section::BrainStem, BRAINSTEM_NEEDS);

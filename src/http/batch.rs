@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::{
     Service,
     answer::{Ended, Refusal},
-    graphql::too_late,
+    graphql::{Rights, too_late},
 };
-use crate::{access::Scopes, schema::execution::prepare};
+use crate::schema::execution::prepare;
 
 /// Runs the members of a batch, all within one deadline; a member that is no request gets an error in its place.
 ///
@@ -19,7 +19,7 @@ use crate::{access::Scopes, schema::execution::prepare};
 /// it changes is then what the later ones find, and two changes of one record do not race.
 pub(super) async fn run(
     service: &Service,
-    scopes: Scopes,
+    rights: Rights<'_>,
     members: Vec<Value>,
     deadline: Instant,
 ) -> Result<Vec<Ended>, Refusal> {
@@ -30,11 +30,11 @@ pub(super) async fn run(
         for request in requests {
             // Nothing is begun that nobody would wait for.
             let in_time = if Instant::now() < deadline { request } else { Err(too_late()) };
-            all.push(answer(service, scopes, in_time, deadline).await);
+            all.push(answer(service, rights, in_time, deadline).await);
         }
         Ok(all)
     } else {
-        Ok(join_all(requests.into_iter().map(|request| answer(service, scopes, request, deadline))).await)
+        Ok(join_all(requests.into_iter().map(|request| answer(service, rights, request, deadline))).await)
     }
 }
 
@@ -61,9 +61,9 @@ fn may_write(request: &Request) -> bool {
     request.query.contains("mutation")
 }
 
-async fn answer(service: &Service, scopes: Scopes, request: Result<Request, Refusal>, deadline: Instant) -> Ended {
+async fn answer(service: &Service, rights: Rights<'_>, request: Result<Request, Refusal>, deadline: Instant) -> Ended {
     match prepare(&service.schema, request?, false) {
-        Ok(prepared) => service.run(prepared, scopes, Arc::default(), deadline).await,
+        Ok(prepared) => service.run(prepared, rights, Arc::default(), deadline).await,
         Err(outcome) => Ok(outcome),
     }
 }

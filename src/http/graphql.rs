@@ -51,7 +51,10 @@ pub(super) async fn post(
     let Some(format) = negotiate(request.headers()) else {
         return stream::post(State(service), Extension(notes), Extension(scopes), request).boxed().await;
     };
-    let asked = Asked::of(&service, format, deadline, notes, scopes, request.headers());
+    let asked = match Asked::of(&service, format, deadline, notes, scopes, request.headers()) {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal.answer(format),
+    };
     let body = match read_body(request, service.body_bytes, deadline).await {
         Ok(body) => body,
         Err(refusal) => return refusal.answer(format),
@@ -78,7 +81,10 @@ pub(super) async fn get(
     let Some(format) = negotiate(request.headers()) else {
         return stream::get(State(service), Extension(notes), Extension(scopes), request).await;
     };
-    let asked = Asked::of(&service, format, deadline, notes, scopes, request.headers());
+    let asked = match Asked::of(&service, format, deadline, notes, scopes, request.headers()) {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal.answer(format),
+    };
     let query = uri.query().unwrap_or_default();
     let key = asked.key(true, &Bytes::copy_from_slice(query.as_bytes()));
     let whole = match asked.at_hand(&key) {
@@ -92,6 +98,9 @@ pub(super) async fn get(
     whole.value.to_get(&whole.provenance, service.is_open, asked.takes_gzip, request.headers())
 }
 
+/// What the one who asks may do here, and with what the sources are asked.
+pub(super) type Rights<'a> = (Scopes, &'a Credentials);
+
 /// A request for one answer: who asks, and how.
 struct Asked {
     service: Arc<Service>,
@@ -102,6 +111,7 @@ struct Asked {
     wants_fresh: bool,
     notes: Notes,
     scopes: Scopes,
+    credentials: Credentials,
 }
 
 impl Asked {
@@ -112,9 +122,9 @@ impl Asked {
         notes: Notes,
         scopes: Scopes,
         headers: &HeaderMap,
-    ) -> Self {
+    ) -> Result<Self, Refusal> {
         let says_no_cache = || words(headers, &CACHE_CONTROL).any(|word| word.eq_ignore_ascii_case("no-cache"));
-        Self {
+        Ok(Self {
             service: Arc::clone(service),
             format,
             deadline,
@@ -122,12 +132,13 @@ impl Asked {
             wants_fresh: scopes.contains(Scope::Admin) && says_no_cache(),
             notes,
             scopes,
-        }
+            credentials: service.credentials(headers)?,
+        })
     }
 
     /// What makes another request the same.
     fn key(&self, is_get: bool, bytes: &Bytes) -> RequestKey {
-        let credentials = Credentials::of_service(&self.service.sources);
+        let credentials = self.credentials.ids();
         RequestKey { credentials, scopes: self.scopes, format: self.format, is_get, bytes: bytes.clone() }
     }
 
@@ -147,10 +158,13 @@ impl Asked {
     async fn made(&self, key: &RequestKey) -> Arc<Whole<Written>> {
         match request::from_body(&key.bytes) {
             Ok(Body::One(fields)) => self.answer(key, fields).await,
-            Ok(Body::Batch(members)) => match batch::run(&self.service, self.scopes, members, self.deadline).await {
-                Ok(all) => Arc::new(Whole::apart(answer::batch(&all, self.format), Arc::default())),
-                Err(refusal) => self.refused(refusal),
-            },
+            Ok(Body::Batch(members)) => {
+                let rights = (self.scopes, &self.credentials);
+                match batch::run(&self.service, rights, members, self.deadline).await {
+                    Ok(all) => Arc::new(Whole::apart(answer::batch(&all, self.format), Arc::default())),
+                    Err(refusal) => self.refused(refusal),
+                }
+            }
             Err(refusal) => self.refused(refusal),
         }
     }
@@ -186,9 +200,12 @@ impl Asked {
         };
         let is_query = prepared.is_query();
         let make = {
-            let provenance = Arc::clone(&provenance);
-            async move { answer::write(&service.run(prepared, scopes, provenance, deadline).await, format, name) }
-                .boxed()
+            let (provenance, credentials) = (Arc::clone(&provenance), self.credentials.clone());
+            async move {
+                let ended = service.run(prepared, (scopes, &credentials), provenance, deadline).await;
+                answer::write(&ended, format, name)
+            }
+            .boxed()
         };
         if !is_query {
             return Arc::new(Whole::apart(make.await, provenance));
@@ -236,11 +253,11 @@ impl Service {
     pub(super) async fn run(
         &self,
         prepared: Prepared,
-        scopes: Scopes,
+        (scopes, credentials): Rights<'_>,
         provenance: Arc<Provenance>,
         deadline: Instant,
     ) -> Ended {
-        let context = RequestContext::new(&self.sources, scopes, &provenance, deadline);
+        let context = RequestContext::new(&self.sources, scopes, credentials, &provenance, deadline);
         prepared.execute(&self.schema, context).await.ok_or_else(too_late)
     }
 }

@@ -35,7 +35,7 @@ use crate::{
     access::Scopes,
     schema::{
         lists::to_json,
-        streaming::{self, Step},
+        streaming::{self, Caller, Step},
     },
 };
 
@@ -52,10 +52,14 @@ pub(super) async fn post(
     if !accepts_event_stream(request.headers()) {
         return not_acceptable();
     }
+    let credentials = match service.credentials(request.headers()) {
+        Ok(credentials) => credentials,
+        Err(refusal) => return refusal.answer(Format::Json),
+    };
     let ending = Ending::of(&request);
     let body = graphql::read_body(request, service.body_bytes, Instant::now() + service.deadline).await;
     match body.and_then(|body| one(&body)).and_then(|fields| service.request(fields)) {
-        Ok(request) => service.stream(request, false, ending, &notes, scopes),
+        Ok(request) => service.stream(request, false, ending, &notes, service.caller(scopes, credentials)),
         Err(refusal) => refused(&service, refusal),
     }
 }
@@ -70,10 +74,14 @@ pub(super) async fn get(
     if !accepts_event_stream(request.headers()) {
         return not_acceptable();
     }
+    let credentials = match service.credentials(request.headers()) {
+        Ok(credentials) => credentials,
+        Err(refusal) => return refusal.answer(Format::Json),
+    };
     let ending = Ending::of(&request);
     let fields = request::from_query_string(request.uri().query().unwrap_or_default());
     match fields.and_then(|fields| service.request(fields)) {
-        Ok(request) => service.stream(request, true, ending, &notes, scopes),
+        Ok(request) => service.stream(request, true, ending, &notes, service.caller(scopes, credentials)),
         Err(refusal) => refused(&service, refusal),
     }
 }
@@ -111,7 +119,7 @@ impl Service {
         no_mutations: bool,
         mut ending: Ending,
         notes: &Notes,
-        scopes: Scopes,
+        caller: Caller,
     ) -> Response {
         let Some(place) = self.connections.enter() else {
             return Connections::full().answer(Format::Json);
@@ -119,7 +127,7 @@ impl Service {
         if let Some(name) = &request.operation_name {
             notes.operation(name);
         }
-        let steps = streaming::run(self.schema.clone(), self.caller(scopes), request, no_mutations);
+        let steps = streaming::run(self.schema.clone(), caller, request, no_mutations);
         let events = steps.map(|step| next(&answer(&step))).chain(stream::once(future::ready(COMPLETE.to_owned())));
         // Without a last event where the gateway ends: the client is to come back.
         let events = events.take_until(async move { ending.begun().await }).inspect(move |_| {

@@ -40,6 +40,7 @@ const AT_ONCE: usize = 100;
 pub struct Caller {
     pub sources: Arc<Sources>,
     pub scopes: Scopes,
+    pub credentials: Credentials,
     pub time: Duration,
 }
 
@@ -106,7 +107,7 @@ impl Caller {
     /// A request that begins now, and when it has to be answered.
     fn request(&self) -> (RequestContext, Instant) {
         let deadline = Instant::now() + self.time;
-        (RequestContext::new(&self.sources, self.scopes, &Arc::default(), deadline), deadline)
+        (RequestContext::new(&self.sources, self.scopes, &self.credentials, &Arc::default(), deadline), deadline)
     }
 }
 
@@ -151,8 +152,14 @@ impl Subscription {
         }
     }
 
+    /// Whether the subscriber shows the subject's source anything: otherwise it sees nothing of what is there.
+    fn may_see(&self, id: SubjectId) -> bool {
+        self.caller.credentials.of(id.source()).is_some_and(|credential| !credential.is_missing())
+    }
+
     /// What the subscriber is told of these subjects.
     async fn read(&self, event: &Event, ids: &[SubjectId]) -> Vec<SubjectChange> {
+        let ids: Vec<SubjectId> = ids.iter().copied().filter(|id| self.may_see(*id)).collect();
         if event.change == Change::Deleted {
             let told = ids.iter().filter(|id| self.sees_what_others_cannot(event, **id));
             return told.map(|id| SubjectChange::new(Kind::Deleted, *id, None, event)).collect();
@@ -195,8 +202,8 @@ impl Subscription {
 
     /// Whether the subscriber reads with the credential that is known to see the event's subjects.
     fn sees_what_others_cannot(&self, event: &Event, id: SubjectId) -> bool {
-        let credential = Credentials::of_service(&self.caller.sources).of(id.source());
-        credential.is_some() && credential == event.seen_by
+        let credential = self.caller.credentials.of(id.source());
+        credential.is_some_and(|credential| Some(credential.id) == event.seen_by)
     }
 
     async fn tell(&self, change: SubjectChange) -> Response {

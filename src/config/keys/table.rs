@@ -46,9 +46,11 @@ pub static KEYS: &[Key] = &[
     value(
         Section::Gateway,
         "credentials",
-        Kind::Choice(&["service"]),
+        Kind::Choice(&["service", "forward"]),
         "service",
-        "Whose upstream credentials are used. This version has only `service`: the gateway's own.",
+        "Whose credentials the sources are asked with: `service`, the gateway's own; `forward`, those that callers bring in \
+         `X-Haut-AI-Authorization` and `X-BrainSTEM-Authorization`. `HAUT_AI_COMPANY_ID` and `BRAINSTEM_PORTAL` then \
+         configure the sources, and tokens and passwords here are faults.",
     ),
     value(
         Section::Gateway,
@@ -149,7 +151,13 @@ pub static KEYS: &[Key] = &[
     unset(Section::HautAi, "username_file", Kind::SecretFile, "none", "A file that holds the user name."),
     unset(Section::HautAi, "password", Kind::Secret, "none", "With `username`."),
     unset(Section::HautAi, "password_file", Kind::SecretFile, "none", "A file that holds the password."),
-    unset(Section::HautAi, "company_id", Kind::Uuid, "from the login", "The company; required with a token."),
+    unset(
+        Section::HautAi,
+        "company_id",
+        Kind::Uuid,
+        "from the login",
+        "The company; required with a token, and with `GATEWAY_CREDENTIALS=forward`, where it configures the source.",
+    ),
     unset(
         Section::HautAi,
         "dataset_ids",
@@ -192,7 +200,8 @@ pub static KEYS: &[Key] = &[
         "portal",
         Kind::Choice(&["private", "public", "super"]),
         "private",
-        "`public` needs no token, configures the source by itself and reads only; `super` exists on legacy servers.",
+        "`public` needs no token, configures the source by itself and reads only; `super` exists on legacy servers. With \
+         `GATEWAY_CREDENTIALS=forward` each of them configures the source, once it is set.",
     ),
     unset(Section::BrainStem, "token", Kind::Token, "none", "A personal token. Configures the source."),
     unset(Section::BrainStem, "token_file", Kind::SecretFile, "none", "A file that holds the token."),

@@ -28,6 +28,7 @@ use super::protocol::{Close, Name, Protocol, REFUSED, Received, Sent};
 use crate::{
     access::Caller,
     http::{API_KEY, Service, connections::Ending},
+    loaders::Credentials,
     schema::streaming::{self, Step},
 };
 
@@ -39,9 +40,18 @@ pub(super) struct Connection {
     pub(super) service: Arc<Service>,
     /// Whom the handshake's headers show.
     pub(super) caller: Option<Caller>,
+    /// What the handshake's headers show to the sources.
+    pub(super) credentials: Credentials,
     pub(super) protocol: GraphQLProtocol,
     pub(super) ending: Ending,
     pub(super) place: OwnedSemaphorePermit,
+}
+
+/// What is shown to the sources.
+struct Shown {
+    of_handshake: Credentials,
+    /// With what `connection_init` shows beside; there from then on.
+    all: OnceLock<Credentials>,
 }
 
 /// Ends a connection that is not wanted.
@@ -71,17 +81,19 @@ impl Connection {
     /// Carries the connection to its end.
     pub(super) async fn carry(self, socket: WebSocket) {
         let began = Instant::now();
-        let Self { service, caller, protocol, mut ending, place } = self;
+        let Self { service, caller, credentials, protocol, mut ending, place } = self;
         let caller = Arc::new(caller.map_or_else(OnceLock::new, OnceLock::from));
         let (mut sink, mut stream) = socket.split();
         // Without room: what async-graphql does not take is not read, and what the client does not take is not produced.
         let (to_graphql, from_client) = mpsc::channel(0);
         let (to_client, from_graphql) = mpsc::channel(0);
         let (answers, answered) = mpsc::channel(0);
-        let operations = Operations { service: Arc::clone(&service), caller: Arc::clone(&caller) };
+        let credentials = Arc::new(Shown { of_handshake: credentials, all: OnceLock::new() });
+        let (of, shown) = (Arc::clone(&caller), Arc::clone(&credentials));
+        let operations = Operations { service: Arc::clone(&service), caller: of, credentials: shown };
         let graphql = GraphQLWebSocket::new_with_pair(to_client, from_client, operations, protocol);
         let graphql = graphql.on_ping(|_, payload| future::ready(Ok(payload))).serve();
-        let line = Line::new(service, Arc::clone(&caller));
+        let line = Line::new(service, Arc::clone(&caller), credentials);
         let close = tokio::select! {
             close = line.inward(&mut stream, to_graphql, answers) => close,
             close = line.outward(&mut sink, from_graphql, answered) => close,
@@ -106,15 +118,16 @@ struct Line {
     service: Arc<Service>,
     /// There from `connection_init` on.
     caller: Arc<OnceLock<Caller>>,
+    credentials: Arc<Shown>,
     protocol: Mutex<Protocol>,
     /// When the client last gave a sign of life.
     heard: Mutex<Instant>,
 }
 
 impl Line {
-    fn new(service: Arc<Service>, caller: Arc<OnceLock<Caller>>) -> Self {
+    fn new(service: Arc<Service>, caller: Arc<OnceLock<Caller>>, credentials: Arc<Shown>) -> Self {
         let protocol = Mutex::new(Protocol::new(service.max_operations));
-        Self { service, caller, protocol, heard: Mutex::new(Instant::now()) }
+        Self { service, caller, credentials, protocol, heard: Mutex::new(Instant::now()) }
     }
 
     /// From the client to async-graphql, until one of them ends or the client breaks the protocol.
@@ -137,8 +150,12 @@ impl Line {
                 Ok(received) => received,
                 Err(close) => return Some(close),
             };
+            if let Received::Init(payload) = &received
+                && let Err(close) = self.take(payload)
+            {
+                return Some(close);
+            }
             let passed_on = match received {
-                Received::Init(payload) if !self.admits(&payload) => return Some(Close::FORBIDDEN),
                 Received::Init(_) | Received::PassOn => graphql.send(Ok(Message::Text(text))).await,
                 Received::Stop(name) => graphql.send(Ok(stop(name))).await,
                 Received::Start { name, request } => match self.service.request(request) {
@@ -154,6 +171,18 @@ impl Line {
             passed_on.ok()?;
         }
         None
+    }
+
+    /// Takes what `connection_init` shows, beside what the handshake did.
+    fn take(&self, payload: &Map<String, Value>) -> Result<(), Close> {
+        if !self.admits(payload) {
+            return Err(Close::FORBIDDEN);
+        }
+        let Shown { of_handshake, all } = &*self.credentials;
+        let credentials = self.service.credentials_of_init(of_handshake.clone(), payload);
+        let credentials = credentials.map_err(|refusal| Close::bad_init(refusal.message))?;
+        all.get_or_init(|| credentials);
+        Ok(())
     }
 
     /// Whether the caller is let in by what `connection_init` shows, or by what the handshake did.
@@ -240,6 +269,7 @@ fn stop(name: Name) -> Message {
 struct Operations {
     service: Arc<Service>,
     caller: Arc<OnceLock<Caller>>,
+    credentials: Arc<Shown>,
 }
 
 impl Executor for Operations {
@@ -250,7 +280,9 @@ impl Executor for Operations {
     fn execute_stream(&self, request: Request, _: Option<Arc<Data>>) -> BoxStream<'static, Response> {
         // None is granted before `connection_init`, and nothing begins before it.
         let scopes = self.caller.get().map(|caller| caller.scopes).unwrap_or_default();
-        let steps = streaming::run(self.service.schema.clone(), self.service.caller(scopes), request, false);
+        let Shown { of_handshake, all } = &*self.credentials;
+        let caller = self.service.caller(scopes, all.get().unwrap_or(of_handshake).clone());
+        let steps = streaming::run(self.service.schema.clone(), caller, request, false);
         steps.map(answer).boxed()
     }
 }
