@@ -60,9 +60,9 @@ impl Service {
         match self.sources.credential_of(source, given) {
             Some(_) if !is_only => Err(twice(source)),
             Some(Ok(credential)) => Ok(Some(credential)),
+            // In so many words: a WebSocket's close frame has room for 123 bytes.
             Some(Err(_)) => Err(Refusal::bad_input(format!(
-                "`{}` has no credential: expected `<scheme> <token>`, or a token, in visible ASCII, {MAX_CREDENTIAL} bytes at \
-                 most.",
+                "`{}` is no credential: expected `<scheme> <token>` or a token, in ASCII, at most {MAX_CREDENTIAL} bytes.",
                 header_of(source)
             ))),
             None => Ok(None),

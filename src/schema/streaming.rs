@@ -152,14 +152,8 @@ impl Subscription {
         }
     }
 
-    /// Whether the subscriber shows the subject's source anything: otherwise it sees nothing of what is there.
-    fn may_see(&self, id: SubjectId) -> bool {
-        self.caller.credentials.of(id.source()).is_some_and(|credential| !credential.is_missing())
-    }
-
     /// What the subscriber is told of these subjects.
     async fn read(&self, event: &Event, ids: &[SubjectId]) -> Vec<SubjectChange> {
-        let ids: Vec<SubjectId> = ids.iter().copied().filter(|id| self.may_see(*id)).collect();
         if event.change == Change::Deleted {
             let told = ids.iter().filter(|id| self.sees_what_others_cannot(event, **id));
             return told.map(|id| SubjectChange::new(Kind::Deleted, *id, None, event)).collect();

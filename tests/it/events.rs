@@ -9,7 +9,7 @@ mod delivery;
 mod limits;
 mod purge;
 mod root;
-mod socket;
+pub(crate) mod socket;
 mod sse;
 mod websocket;
 

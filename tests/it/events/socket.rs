@@ -32,27 +32,27 @@ const GRACE: Duration = Duration::from_secs(20);
 /// The smallest buffer that the system gives, so that a client that does not read is noticed soon.
 const SMALL_BUFFER: u32 = 4_096;
 
-pub(super) const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
+pub(crate) const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
 
 /// What happens within reason.
-pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, what).await.expect("it takes too long")
 }
 
 /// A gateway that listens.
-pub(super) struct Gateway {
-    pub(super) app: TestApp,
+pub(crate) struct Gateway {
+    pub(crate) app: TestApp,
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<bool>,
 }
 
 impl Gateway {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::of(TestApp::builder()).await
     }
 
-    pub(super) async fn of(builder: Builder) -> Self {
+    pub(crate) async fn of(builder: Builder) -> Self {
         let app = builder.build().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -63,12 +63,12 @@ impl Gateway {
     }
 
     /// Begins to shut down; gives whether everything finished.
-    pub(super) fn shut_down(self) -> JoinHandle<bool> {
+    pub(crate) fn shut_down(self) -> JoinHandle<bool> {
         self.stop.send(()).unwrap();
         self.serving
     }
 
-    pub(super) fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         format!("localhost:{}", self.address.port())
     }
 
@@ -96,7 +96,7 @@ impl Gateway {
     }
 
     /// A handshake with these headers: the answer's head, and the connection.
-    pub(super) async fn upgrade(&self, headers: &[(&str, &str)]) -> (String, TcpStream) {
+    pub(crate) async fn upgrade(&self, headers: &[(&str, &str)]) -> (String, TcpStream) {
         let usual = [
             ("connection", "upgrade"),
             ("upgrade", "websocket"),
@@ -108,21 +108,21 @@ impl Gateway {
     }
 
     /// A WebSocket whose handshake had these headers.
-    pub(super) async fn open(&self, headers: &[(&str, &str)]) -> Socket {
+    pub(crate) async fn open(&self, headers: &[(&str, &str)]) -> Socket {
         let (head, stream) = self.upgrade(headers).await;
         assert!(head.starts_with("http/1.1 101"), "{head}");
         Socket { stream: WebSocketStream::from_raw_socket(stream, Role::Client, None).await, head }
     }
 
     /// A WebSocket that was acknowledged.
-    pub(super) async fn socket(&self) -> Socket {
+    pub(crate) async fn socket(&self) -> Socket {
         let mut socket = self.open(&[PROTOCOL]).await;
         socket.init().await;
         socket
     }
 
     /// An acknowledged WebSocket with one subscription, `"1"`, that has begun.
-    pub(super) async fn subscribed(&self, query: &str, variables: Value) -> Socket {
+    pub(crate) async fn subscribed(&self, query: &str, variables: Value) -> Socket {
         let mut socket = self.socket().await;
         socket.subscribe("1", query, variables).await;
         socket.settle().await;
@@ -130,7 +130,7 @@ impl Gateway {
     }
 
     /// A stream of events that has begun.
-    pub(super) async fn stream(&self, query: &str, variables: Value) -> Events {
+    pub(crate) async fn stream(&self, query: &str, variables: Value) -> Events {
         let body = json!({"query": query, "variables": variables}).to_string();
         let length = body.len().to_string();
         let headers =
@@ -139,7 +139,7 @@ impl Gateway {
     }
 
     /// Streams of events from the address for JSON, by POST and by GET, for one who accepts nothing else.
-    pub(super) async fn streams_from_graphql(&self, query: &str) -> [Events; 2] {
+    pub(crate) async fn streams_from_graphql(&self, query: &str) -> [Events; 2] {
         let body = json!({"query": query}).to_string();
         let length = body.len().to_string();
         let accept = ("accept", "text/event-stream");
@@ -150,7 +150,7 @@ impl Gateway {
     }
 
     /// A stream of events, as soon as there is a place for it.
-    pub(super) async fn stream_when_free(&self, query: &str) -> Events {
+    pub(crate) async fn stream_when_free(&self, query: &str) -> Events {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
         let head = format!("GET /graphql/stream?{query}");
         loop {
@@ -163,20 +163,20 @@ impl Gateway {
     }
 
     /// A stream of events that was asked for as a browser does.
-    pub(super) async fn stream_by_get(&self, query: &str) -> Events {
+    pub(crate) async fn stream_by_get(&self, query: &str) -> Events {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
         let head = format!("GET /graphql/stream?{query}");
         Events::new(self.send(&head, &[("accept", "text/event-stream")], "").await)
     }
 
     /// `POST /admin/purge`
-    pub(super) async fn purge_answer(&self, body: &Value) -> Answer {
+    pub(crate) async fn purge_answer(&self, body: &Value) -> Answer {
         let request = http::request(Method::POST, "/admin/purge").header(CONTENT_TYPE, "application/json");
         http::send(self.app.app.front(), request.body(Body::from(body.to_string())).unwrap()).await
     }
 
     /// Purges; gives the number of records that were forgotten.
-    pub(super) async fn purge(&self, body: Value) -> u64 {
+    pub(crate) async fn purge(&self, body: Value) -> u64 {
         let answer = self.purge_answer(&body).await;
         assert_eq!(answer.status, 200, "{}", answer.json());
         answer.json()["forgotten"].as_u64().unwrap()
@@ -184,32 +184,32 @@ impl Gateway {
 }
 
 /// A client's end of a WebSocket. Answers pings while it is read.
-pub(super) struct Socket {
+pub(crate) struct Socket {
     stream: WebSocketStream<TcpStream>,
-    pub(super) head: String,
+    pub(crate) head: String,
 }
 
 impl Socket {
-    pub(super) async fn send(&mut self, message: Value) {
+    pub(crate) async fn send(&mut self, message: Value) {
         self.send_raw(Message::text(message.to_string())).await;
     }
 
-    pub(super) async fn send_raw(&mut self, message: Message) {
+    pub(crate) async fn send_raw(&mut self, message: Message) {
         soon(self.stream.send(message)).await.unwrap();
     }
 
-    pub(super) async fn init(&mut self) {
+    pub(crate) async fn init(&mut self) {
         self.send(json!({"type": "connection_init"})).await;
         assert_eq!(self.next().await, json!({"type": "connection_ack"}));
     }
 
-    pub(super) async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
+    pub(crate) async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
         let payload = json!({"query": query, "variables": variables});
         self.send(json!({"type": "subscribe", "id": id, "payload": payload})).await;
     }
 
     /// What was sent so far has begun: messages are taken in order, and operations go on in between.
-    pub(super) async fn settle(&mut self) {
+    pub(crate) async fn settle(&mut self) {
         for _ in 0..2 {
             self.send(json!({"type": "ping"})).await;
             assert_eq!(self.next().await["type"], "pong");
@@ -217,7 +217,7 @@ impl Socket {
     }
 
     /// The next message of the protocol.
-    pub(super) async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         match self.read().await {
             Ok(message) => message,
             Err(close) => panic!("closed: {close:?}"),
@@ -225,7 +225,7 @@ impl Socket {
     }
 
     /// The next message, or how the connection ended: by the close frame, or without one.
-    pub(super) async fn read(&mut self) -> Result<Value, Option<(u16, String)>> {
+    pub(crate) async fn read(&mut self) -> Result<Value, Option<(u16, String)>> {
         // Pings in between must not make it wait for ever.
         soon(self.read_on()).await
     }
@@ -245,22 +245,22 @@ impl Socket {
     }
 
     /// The payload of the next message, which is a `next` of operation `"1"`.
-    pub(super) async fn event(&mut self) -> Value {
+    pub(crate) async fn event(&mut self) -> Value {
         let mut message = self.next().await;
         assert_eq!((&message["type"], &message["id"]), (&json!("next"), &json!("1")), "{message}");
         message["payload"].take()
     }
 
     /// The code and reason that the connection is closed with; nothing else comes before.
-    pub(super) async fn closed(&mut self) -> (u16, String) {
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
         let close = self.read().await.expect_err("a message in place of the end");
         close.expect("a close frame")
     }
 }
 
 /// A client's end of a stream of events.
-pub(super) struct Events {
-    pub(super) head: String,
+pub(crate) struct Events {
+    pub(crate) head: String,
     reader: BufReader<TcpStream>,
     text: String,
 }
@@ -293,7 +293,7 @@ impl Events {
     }
 
     /// The next event as its lines; comments are passed over.
-    pub(super) async fn lines(&mut self) -> Option<String> {
+    pub(crate) async fn lines(&mut self) -> Option<String> {
         let lines = async {
             loop {
                 let block = self.block().await?;
@@ -306,19 +306,19 @@ impl Events {
     }
 
     /// Passes over what comes until there is a comment.
-    pub(super) async fn comment(&mut self) {
+    pub(crate) async fn comment(&mut self) {
         while !soon(self.block()).await.expect("the stream goes on").starts_with(':') {}
     }
 
     /// The data of the next event, which is a `next`.
-    pub(super) async fn event(&mut self) -> Value {
+    pub(crate) async fn event(&mut self) -> Value {
         let lines = self.lines().await.expect("an event");
         let data = lines.strip_prefix("event: next\ndata: ").unwrap_or_else(|| panic!("{lines}"));
         serde_json::from_str(data).unwrap()
     }
 
     /// The stream's end: `complete`, and nothing after it.
-    pub(super) async fn completes(&mut self) {
+    pub(crate) async fn completes(&mut self) {
         let lines = self.lines().await.expect("an event");
         // A browser hears of no event without data; clients that read data as JSON expect none here.
         let data = lines.strip_prefix("event: complete\n").unwrap_or_else(|| panic!("no data: {lines}"));
