@@ -21,10 +21,11 @@ const BRAINSTEM_NEEDS: &str = "set BRAINSTEM_TOKEN, or BRAINSTEM_PORTAL=public";
 
 pub(super) fn build(settings: Settings) -> Result<Config, Faults> {
     let mut reader = Reader { settings };
+    let gateway = gateway(&mut reader);
     let config = Config {
-        gateway: gateway(&mut reader),
-        haut_ai: haut_ai(&mut reader),
-        brainstem: brainstem(&mut reader),
+        haut_ai: haut_ai(&mut reader, gateway.credentials),
+        brainstem: brainstem(&mut reader, gateway.credentials),
+        gateway,
         cache: cache(&mut reader),
         limits: limits(&mut reader),
     };
@@ -44,7 +45,10 @@ fn gateway(reader: &mut Reader) -> Gateway {
     let gateway = Gateway {
         listen: reader.value("gateway.listen", values::listen),
         auth: auth(reader, is_open),
-        credentials: credentials(reader),
+        credentials: match reader.value("gateway.credentials", values::choice) {
+            "forward" => Credentials::Forward,
+            _ => Credentials::Service,
+        },
         auth_none_anywhere: reader.value("gateway.auth_none_anywhere", values::switch),
         allowed_hosts: reader.value("gateway.allowed_hosts", values::hosts),
         playground: reader.optional("gateway.playground", values::switch).unwrap_or(is_open),
@@ -89,13 +93,6 @@ fn auth(reader: &mut Reader, is_open: bool) -> Auth {
     Auth::None
 }
 
-fn credentials(reader: &mut Reader) -> Credentials {
-    match reader.value("gateway.credentials", values::choice) {
-        "forward" => Credentials::Forward,
-        _ => Credentials::Service,
-    }
-}
-
 /// Where callers bring their own credentials, the gateway's would lie about unused, or be taken for what is used.
 fn refuse_own(reader: &mut Reader, secrets: &[&str]) {
     let keys = secrets.iter().flat_map(|path| [key(path), key(&format!("{path}_file"))]);
@@ -125,7 +122,7 @@ fn persisted(reader: &mut Reader) -> Persisted {
     persisted
 }
 
-fn haut_ai(reader: &mut Reader) -> Option<HautAi> {
+fn haut_ai(reader: &mut Reader, credentials: Credentials) -> Option<HautAi> {
     let url = reader.value("haut_ai.url", values::url);
     let biological_sexes_path = reader.value("haut_ai.biological_sexes_path", values::api_path);
     let q_covers_name = reader.value("haut_ai.q_covers_name", values::switch);
@@ -133,7 +130,7 @@ fn haut_ai(reader: &mut Reader) -> Option<HautAi> {
     let timeout = reader.value("haut_ai.timeout_ms", values::millis);
     let company_id = reader.optional("haut_ai.company_id", values::uuid);
     let dataset_ids = reader.optional("haut_ai.dataset_ids", values::uuids);
-    if credentials(reader) == Credentials::Forward {
+    if credentials == Credentials::Forward {
         refuse_own(reader, &["haut_ai.token", "haut_ai.username", "haut_ai.password"]);
         if !reader.is_set("haut_ai.company_id") {
             reader.fault_when_idle(Section::HautAi, "with GATEWAY_CREDENTIALS=forward, set HAUT_AI_COMPANY_ID");
@@ -191,7 +188,7 @@ fn haut_ai_access(reader: &mut Reader) -> Option<HautAiAccess> {
     }
 }
 
-fn brainstem(reader: &mut Reader) -> Option<BrainStem> {
+fn brainstem(reader: &mut Reader, credentials: Credentials) -> Option<BrainStem> {
     let source = BrainStem {
         url: reader.value("brainstem.url", values::url),
         portal: match reader.value("brainstem.portal", values::choice) {
@@ -221,7 +218,7 @@ fn brainstem(reader: &mut Reader) -> Option<BrainStem> {
             "`super` exists on legacy servers only; set BRAINSTEM_GENERATION=legacy",
         );
     }
-    if credentials(reader) == Credentials::Forward {
+    if credentials == Credentials::Forward {
         refuse_own(reader, &["brainstem.token"]);
         if !reader.is_set("brainstem.portal") {
             reader.fault_when_idle(Section::BrainStem, "with GATEWAY_CREDENTIALS=forward, set BRAINSTEM_PORTAL");
