@@ -61,6 +61,8 @@ pub struct Gateway {
     pub listen: SocketAddr,
     /// `GATEWAY_AUTH`, default `none`.
     pub auth: Auth,
+    /// `GATEWAY_CREDENTIALS`, default `service`.
+    pub credentials: Credentials,
     /// `GATEWAY_AUTH_NONE_ANYWHERE`, default false: may listen beyond loopback without asking callers who they are; they may only
     /// read then.
     pub auth_none_anywhere: bool,
@@ -120,6 +122,15 @@ pub enum JwksAt {
     File(TextFile),
 }
 
+/// With whose credentials the sources are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// The gateway's own.
+    Service,
+    /// Callers bring their own, with each request.
+    Forward,
+}
+
 /// Documents that clients name instead of sending.
 #[derive(Clone, Debug)]
 pub struct Persisted {
@@ -171,7 +182,7 @@ pub struct HautAi {
     /// `HAUT_AI_URL`, default `https://saas.haut.ai`; always ends with `/`.
     pub url: Url,
     pub access: HautAiAccess,
-    /// `HAUT_AI_COMPANY_ID`; required with a token, otherwise from the login.
+    /// `HAUT_AI_COMPANY_ID`; from the login, otherwise required.
     pub company_id: Option<Uuid>,
     /// `HAUT_AI_DATASET_IDS`, comma-separated; `None`: every dataset of the company.
     pub dataset_ids: Option<Vec<Uuid>>,
@@ -193,6 +204,8 @@ pub enum HautAiAccess {
     Token(SecretString),
     /// `HAUT_AI_USERNAME` and `HAUT_AI_PASSWORD`.
     Login { username: SecretString, password: SecretString },
+    /// Callers bring what they show it.
+    Forward,
 }
 
 /// The BrainSTEM source.
@@ -202,7 +215,7 @@ pub struct BrainStem {
     pub url: Url,
     /// `BRAINSTEM_PORTAL`, default `private`.
     pub portal: Portal,
-    /// `BRAINSTEM_TOKEN`; `None` only with the public portal.
+    /// `BRAINSTEM_TOKEN`; `None` with the public portal, and where callers bring their own.
     pub token: Option<SecretString>,
     /// `BRAINSTEM_AUTH_SCHEME`, default `Bearer`.
     pub auth_scheme: AuthScheme,

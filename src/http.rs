@@ -5,6 +5,7 @@ mod admission;
 mod answer;
 mod batch;
 mod connections;
+mod credentials;
 mod front;
 mod graphql;
 mod health;
@@ -57,6 +58,7 @@ use crate::{
     access::{self, Access, Denied, Scope, Scopes},
     cache::{Sources, answers::Answers},
     config::{Auth, Config, CorsOrigins, Portal},
+    loaders::Credentials,
     schema::{
         self, GatewaySchema,
         streaming::{Caller, UnderWay},
@@ -79,6 +81,8 @@ pub(crate) struct Service {
     schema: GatewaySchema,
     sources: Arc<Sources>,
     load: Load,
+    /// Whether callers bring their own credentials for the sources.
+    takes_credentials: bool,
     /// WebSockets and streams of events.
     connections: Connections,
     /// Operations at the same time on one WebSocket.
@@ -124,6 +128,7 @@ impl Service {
             answers: sources.answers(),
             is_open: gateway.auth == Auth::None
                 && config.brainstem.as_ref().is_some_and(|brainstem| brainstem.portal == Portal::Public),
+            takes_credentials: sources.take_credentials(),
             sources,
             load: Load::new(&config.limits),
             connections: Connections::new(config.limits.connections),
@@ -166,10 +171,11 @@ impl Service {
     }
 
     /// Who asks, and how long one answer may take.
-    fn caller(&self, scopes: Scopes) -> Caller {
+    fn caller(&self, scopes: Scopes, credentials: Credentials) -> Caller {
         Caller {
             sources: Arc::clone(&self.sources),
             scopes,
+            credentials,
             time: self.deadline,
             places: Arc::clone(self.load.places()),
             under_way: UnderWay::default(),

@@ -11,50 +11,17 @@ use dataloader::{BatchFn, non_cached::Loader};
 use futures::{StreamExt as _, future::try_join_all, stream::FuturesUnordered};
 
 use crate::{
-    cache::{Answer, Provenance, RecordKey, Requests, Sources, Viewer},
+    cache::{Answer, RecordKey, Sources},
     domain::{
         BiologicalSex, BrainRegion, Breeding, Cohort, HautAiSubjectId, Id, License, Procedure, Project, Source,
         Species, StateChange, Strain, Subject, SubjectId, SubjectLog, Supplier,
     },
-    sources::{CredentialId, SourceError, brainstem::Model},
+    sources::{Denied, Fault, SourceError, brainstem::Model},
 };
 
-/// Whose eyes a caller reads with: one credential a configured source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Credentials {
-    pub haut_ai: Option<CredentialId>,
-    pub brainstem: Option<CredentialId>,
-}
+mod viewers;
 
-impl Credentials {
-    /// The gateway's own.
-    pub fn of_service(sources: &Sources) -> Self {
-        Self { haut_ai: sources.credential(Source::HautAi), brainstem: sources.credential(Source::BrainStem) }
-    }
-
-    /// The one for a source.
-    pub fn of(&self, source: Source) -> Option<CredentialId> {
-        match source {
-            Source::HautAi => self.haut_ai,
-            Source::BrainStem => self.brainstem,
-        }
-    }
-}
-
-/// One request's readers of the configured sources, which share its provenance.
-#[derive(Clone, Debug)]
-pub struct Viewers {
-    pub haut_ai: Option<Viewer>,
-    pub brainstem: Option<Viewer>,
-}
-
-impl Viewers {
-    /// Both count for the same number of `requests`.
-    pub fn new(credentials: Credentials, provenance: &Arc<Provenance>, requests: &Arc<Requests>) -> Self {
-        let viewer = |credential: Option<CredentialId>| Some(Viewer::new(credential?, provenance, requests));
-        Self { haut_ai: viewer(credentials.haut_ai), brainstem: viewer(credentials.brainstem) }
-    }
-}
+pub use viewers::{CredentialIds, Credentials, Viewers};
 
 /// Why a load failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +33,17 @@ pub enum LoadError {
     TooMany(Source, u64),
     /// The loader gave no answer for a key: a fault of the gateway.
     Unanswered,
+}
+
+impl LoadError {
+    /// Whether the same request again will fare no better, whenever it comes.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::TooMany(..) => true,
+            Self::Source(error) => error.fault == Fault::Denied(Denied::Missing),
+            Self::Deadline(_) | Self::Unanswered => false,
+        }
+    }
 }
 
 impl From<SourceError> for LoadError {

@@ -3,7 +3,6 @@
 //! Turns wire types into the domain's. Knows neither GraphQL nor callers.
 
 use std::{
-    fmt,
     future::Future,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -11,12 +10,12 @@ use std::{
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use crate::domain::Source;
 
 pub mod brainstem;
 mod client;
+mod credential;
 pub mod haut_ai;
 #[cfg(test)]
 mod odd;
@@ -26,6 +25,8 @@ mod wire;
 pub mod write;
 
 pub use client::UpstreamMetrics;
+pub(crate) use credential::ByCredential;
+pub use credential::{Credential, CredentialId, Denied, MAX_CREDENTIAL, Malformed, header_of};
 
 /// A source did not give what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +47,13 @@ impl SourceError {
                 | Fault::TooManyRequests { .. }
                 | Fault::Unreachable(_)
                 | Fault::Refused { status: 401, .. }
+                | Fault::Denied(Denied::Missing | Denied::Unknown)
         )
+    }
+
+    /// Whether it is about the credential that the caller brought, and no fault of the source.
+    pub fn is_denial(&self) -> bool {
+        matches!(self.fault, Fault::Denied(_))
     }
 
     /// Whether there is no such list at all: a dataset was deleted meanwhile, or is wrongly configured.
@@ -72,6 +79,9 @@ pub enum Fault {
     RateLimited { retry_after: Option<Duration> },
     #[error("{why} (status {status})")]
     Refused { status: u16, why: &'static str },
+    /// As [`Refused`](Self::Refused), of the caller's own credential rather than the gateway's.
+    #[error("{0}")]
+    Denied(Denied),
     #[error("it answered 409: a write that conflicts with another")]
     Conflict,
     #[error("it answered {0}, which this request should not get")]
@@ -93,35 +103,10 @@ impl Fault {
             | Self::RateLimited { .. }
             | Self::Invalid(_) => true,
             Self::Status(status) => *status >= 500,
-            Self::Refused { .. } | Self::Conflict | Self::TooManyRequests { .. } | Self::Panicked => false,
+            Self::Refused { .. } | Self::Denied(_) | Self::Conflict | Self::TooManyRequests { .. } | Self::Panicked => {
+                false
+            }
         }
-    }
-}
-
-/// Whose eyes a record was read with: a digest of the upstream credential. Part of every cache, flight and batch key, so
-/// that what one credential was shown is never shown to another.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CredentialId([u8; 16]);
-
-impl CredentialId {
-    pub(crate) fn of(source: Source, secrets: &[&str]) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(source.code());
-        for secret in secrets {
-            hash.update((secret.len() as u64).to_be_bytes());
-            hash.update(secret);
-        }
-        let digest: [u8; 32] = hash.finalize().into();
-        let mut id = [0; 16];
-        id.copy_from_slice(&digest[..16]);
-        Self(id)
-    }
-}
-
-impl fmt::Debug for CredentialId {
-    /// A digest of a secret has no place in a log.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CredentialId(..)")
     }
 }
 
@@ -214,7 +199,8 @@ impl Traffic {
                 seen.success_at = Some(now);
                 seen.success_took = Some(started.elapsed());
             }
-            Err(SourceError { fault: Fault::Paused { .. }, .. }) => {}
+            // Nothing was asked; or it says something of the caller alone.
+            Err(SourceError { fault: Fault::Paused { .. } | Fault::Denied(_), .. }) => {}
             Err(error) => seen.failure = Some((now, error.fault.clone())),
         }
         drop(seen);

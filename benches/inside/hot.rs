@@ -24,6 +24,7 @@ use subject_gateway::{
         cursor::{self, Border, Fingerprint, SubjectPosition},
     },
     http::Front,
+    loaders::Credentials,
     sandbox::{BRAINSTEM_TOKEN, COMPANY_ID, HAUT_AI_TOKEN, Sandbox},
     schema::{
         self, GatewaySchema, RequestContext,
@@ -171,7 +172,8 @@ impl Hot {
 
     fn executed(&self) -> anyhow::Result<Outcome> {
         let provenance = Arc::new(Provenance::default());
-        let context = RequestContext::new(&self.sources, Scopes::all(), &provenance, Instant::now() + DEADLINE);
+        let own = Credentials::of_service(&self.sources);
+        let context = RequestContext::new(&self.sources, Scopes::all(), &own, &provenance, Instant::now() + DEADLINE);
         match self.prepared() {
             Ok(prepared) => {
                 self.runtime.block_on(prepared.execute(&self.schema, context)).ok().context("Q1 took too long")

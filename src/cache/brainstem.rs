@@ -40,11 +40,11 @@ impl CachedBrainStem {
         if !self.source.serves::<T>() {
             return ids.iter().map(|_| Answer::Ready(Ok(None))).collect();
         }
-        let keys: Vec<RecordKey> = ids.iter().map(|id| (viewer.credential, T::NODE(*id))).collect();
+        let keys: Vec<RecordKey> = ids.iter().map(|id| (viewer.credential.id, T::NODE(*id))).collect();
         let fetch = |missing: Vec<RecordKey>, viewer: &Viewer| {
             let mut missing: HashSet<RecordKey> = missing.into_iter().collect();
             // Each once, in the order in which they were asked for.
-            let ids = ids.iter().copied().filter(|id| missing.remove(&(viewer.credential, T::NODE(*id))));
+            let ids = ids.iter().copied().filter(|id| missing.remove(&(viewer.credential.id, T::NODE(*id))));
             let ids: Vec<Id<T>> = ids.collect();
             self.source.batches(&ids).into_iter().map(|batch| self.batch(viewer.clone(), batch)).collect()
         };
@@ -53,18 +53,18 @@ impl CachedBrainStem {
 
     /// The answers among them that are at hand without waiting, in the order of the ids.
     pub fn at_hand<T: Model>(&self, viewer: &Viewer, ids: &[Id<T>]) -> Vec<Option<Answer<RecordKey, T>>> {
-        let keys: Vec<RecordKey> = ids.iter().map(|id| (viewer.credential, T::NODE(*id))).collect();
+        let keys: Vec<RecordKey> = ids.iter().map(|id| (viewer.credential.id, T::NODE(*id))).collect();
         self.stores.records.at_hand(viewer, &keys)
     }
 
     fn batch<T: Model>(&self, viewer: Viewer, ids: Vec<Id<T>>) -> (Vec<RecordKey>, Fetch<RecordKey, T>) {
-        let credential = viewer.credential;
+        let credential = viewer.credential.id;
         let key = move |id: Id<T>| (credential, T::NODE(id));
         let keys = ids.iter().copied().map(key).collect();
         let (source, records) = (Arc::clone(&self.source), Arc::clone(&self.stores.records));
         let fetch = async move {
             let began = records.moment();
-            match source.batch(&ids).await {
+            match source.batch(&viewer.credential, &ids).await {
                 Ok((batch, related)) => {
                     keep_related(&records, began, &viewer, &related);
                     batch.into_iter().map(|(id, record)| (key(id), record)).collect()
@@ -86,7 +86,7 @@ impl CachedBrainStem {
     ) -> Result<Window<T>, SourceError> {
         let fetch = |at, count| self.page(viewer, query, at, count);
         // Where only one record more tells whether something follows, it is asked for at once.
-        let looks_ahead = self.source.counts_nothing() && count < MAX_PAGE;
+        let looks_ahead = self.source.counts_nothing(&viewer.credential) && count < MAX_PAGE;
         let mut read = window(Source::BrainStem, offset, count + u64::from(looks_ahead), fetch).await?;
         if looks_ahead {
             read.cut(offset.saturating_add(count));
@@ -116,14 +116,14 @@ impl CachedBrainStem {
         let list = self.source.page_identity::<Subject>(query, 0, limit)?;
         let (source, query, rest) = (Arc::clone(&self.source), query.clone(), rest.clone());
         let stretch = identity(&list, &rest, order, limit);
-        let key = PageKey { credential: viewer.credential, list: ListKind::Written(Source::BrainStem), stretch };
+        let key = PageKey { credential: viewer.credential.id, list: ListKind::Written(Source::BrainStem), stretch };
         let fetch = |viewer: &Viewer| {
             let viewer = viewer.clone();
             async move {
                 let (source, query, viewer) = (&source, &query, &viewer);
                 let page = |at, count| async move {
                     viewer.note_request();
-                    Ok(Arc::new(source.page::<Subject>(query, at, count).await?.page))
+                    Ok(Arc::new(source.page::<Subject>(&viewer.credential, query, at, count).await?.page))
                 };
                 let mut whole = match whole(Source::BrainStem, &Allowance::new(limit), page).await {
                     Ok(whole) => whole,
@@ -146,14 +146,14 @@ impl CachedBrainStem {
         count: u64,
     ) -> Result<Arc<Page<T>>, SourceError> {
         let stretch = self.source.page_identity::<T>(query, at, count)?;
-        let key = PageKey { credential: viewer.credential, list: ListKind::of::<T>(), stretch };
+        let key = PageKey { credential: viewer.credential.id, list: ListKind::of::<T>(), stretch };
         let (source, records, query) = (Arc::clone(&self.source), Arc::clone(&self.stores.records), query.clone());
         let fetch = |viewer: &Viewer| {
             let viewer = viewer.clone();
             async move {
                 let began = records.moment();
-                let listed = source.page::<T>(&query, at, count).await?;
-                keep(&records, began, viewer.credential, listed.page.items.iter().flatten());
+                let listed = source.page::<T>(&viewer.credential, &query, at, count).await?;
+                keep(&records, began, viewer.credential.id, listed.page.items.iter().flatten());
                 keep_related(&records, began, &viewer, &listed.related);
                 Ok(Some(weigh_page(listed.page)))
             }
@@ -176,7 +176,7 @@ fn keep<'a, T: Model>(
 
 fn keep_beside<T: Model>(records: &Store<RecordKey>, began: Moment, viewer: &Viewer, items: &[Weighed<T>]) {
     for item in items {
-        records.keep_beside(began, viewer, (viewer.credential, T::NODE(item.record.id())), item);
+        records.keep_beside(began, viewer, (viewer.credential.id, T::NODE(item.record.id())), item);
     }
 }
 

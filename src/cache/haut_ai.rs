@@ -1,14 +1,14 @@
 //! Haut.AI's records and pages, kept.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
 };
 
 use futures::{FutureExt as _, future::try_join_all};
 
 use super::{
-    Answer, Fetch, Fetched, Gathered, Gathering, ListKind, Moment, PageKey, RecordKey, Viewer,
+    Answer, Fetch, Fetched, Gathered, Gathering, ListKind, PageKey, RecordKey, Viewer,
     gathered::{identity, too_many},
     weigh_page,
     writes::Stores,
@@ -19,20 +19,20 @@ use crate::{
         SubjectOrder, subject::SexReference,
     },
     sources::{
-        CredentialId, SourceError,
+        ByCredential, CredentialId, SourceError,
         haut_ai::HautAi,
         paging::{Allowance, NotWhole, Page, Weighed, Whole, Window, whole, window},
     },
 };
 
-/// Sexes remembered from records: far more than a dictionary has.
-const MAX_TAUGHT: usize = 1_000;
 /// Bytes counted for an entry of the dictionary.
 const SEX_BYTES: u32 = 256;
 
 mod search;
+mod taught;
 
 use search::Search;
+use taught::{Sexes, lock};
 
 /// A list of subjects that Haut.AI serves: those of a dataset, or those that its search finds there.
 #[derive(Clone, Copy, Debug)]
@@ -54,14 +54,12 @@ pub(super) struct Shared {
     pub(super) source: HautAi,
     pub(super) stores: Stores,
     /// The sexes that subjects carried: a second source beside the dictionary.
-    taught: Mutex<Sexes>,
+    taught: ByCredential<Mutex<Sexes>>,
 }
-
-type Sexes = HashMap<(CredentialId, Id<BiologicalSex>), Arc<BiologicalSex>>;
 
 impl CachedHautAi {
     pub(super) fn new(source: HautAi, stores: Stores) -> Self {
-        Self(Arc::new(Shared { source, stores, taught: Mutex::default() }))
+        Self(Arc::new(Shared { source, stores, taught: ByCredential::default() }))
     }
 
     /// The client itself.
@@ -71,7 +69,7 @@ impl CachedHautAi {
 
     /// An answer for every subject, in their order, the missing ones dataset by dataset, side by side. Returns at once.
     pub fn subjects(&self, viewer: &Viewer, ids: &[HautAiSubjectId]) -> Vec<Answer<RecordKey, Subject>> {
-        let keys: Vec<_> = ids.iter().map(|id| subject_key(viewer.credential, *id)).collect();
+        let keys: Vec<_> = ids.iter().map(|id| subject_key(viewer.credential.id, *id)).collect();
         let fetch = |missing: Vec<RecordKey>, viewer: &Viewer| {
             let mut datasets: BTreeMap<DatasetId, Vec<HautAiSubjectId>> = BTreeMap::new();
             for (_, node) in missing {
@@ -90,7 +88,7 @@ impl CachedHautAi {
         dataset: DatasetId,
         ids: Vec<HautAiSubjectId>,
     ) -> (Vec<RecordKey>, Fetch<RecordKey, Subject>) {
-        let keys = ids.iter().map(|id| subject_key(viewer.credential, *id)).collect();
+        let keys = ids.iter().map(|id| subject_key(viewer.credential.id, *id)).collect();
         let (shared, viewer) = (Arc::clone(&self.0), viewer.clone());
         let search = Search { shared, viewer, dataset, missing: ids, found: Fetched::new() };
         let fetch = search.run();
@@ -126,7 +124,7 @@ impl CachedHautAi {
         let list = |dataset: &DatasetId| self.0.source.subjects_identity(*dataset, search, 0, limit);
         let lists = datasets.iter().map(list).collect::<Vec<_>>().join(" ");
         let stretch = identity(&lists, rest, order, limit);
-        let key = PageKey { credential: viewer.credential, list: ListKind::Written(Source::HautAi), stretch };
+        let key = PageKey { credential: viewer.credential.id, list: ListKind::Written(Source::HautAi), stretch };
         let shared = Arc::clone(&self.0);
         let (datasets, search, rest) = (datasets.to_vec(), search.map(str::to_owned), rest.clone());
         let fetch = |viewer: &Viewer| {
@@ -161,12 +159,16 @@ impl CachedHautAi {
     /// The datasets that the gateway serves, with their names.
     pub async fn datasets(&self, viewer: &Viewer) -> Result<Arc<Vec<Dataset>>, SourceError> {
         let shared = Arc::clone(&self.0);
-        let fetch = |_: &Viewer| async move {
-            let datasets = shared.source.datasets().await?;
-            let bytes = datasets.len() * 2 * size_of::<Dataset>();
-            Ok(Some(Weighed { record: Arc::new(datasets), bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }))
+        let fetch = |viewer: &Viewer| {
+            let viewer = viewer.clone();
+            async move {
+                let datasets = shared.source.datasets(&viewer.credential).await?;
+                let bytes = datasets.len() * 2 * size_of::<Dataset>();
+                Ok(Some(Weighed { record: Arc::new(datasets), bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }))
+            }
         };
-        let answer = self.0.stores.pages.answer(viewer, &steady(viewer.credential, "datasets"), fetch).get().await?;
+        let key = steady(viewer.credential.id, "datasets");
+        let answer = self.0.stores.pages.answer(viewer, &key, fetch).get().await?;
         Ok(answer.unwrap_or_default())
     }
 
@@ -202,10 +204,10 @@ impl CachedHautAi {
         }
         // What records teach next makes it another answer.
         viewer.provenance.mark_unrepeatable();
-        let taught = self.0.taught();
-        let mut taught: Vec<_> = taught.iter().filter(|((whose, _), _)| *whose == viewer.credential).collect();
-        taught.sort_by_key(|((_, id), _)| *id);
-        Ok(taught.into_iter().map(|(_, entry)| Arc::clone(entry)).collect())
+        let taught = self.0.taught.of(viewer.credential.id);
+        let mut taught: Vec<_> = lock(&taught).values().cloned().collect();
+        taught.sort_by_key(|entry| entry.id);
+        Ok(taught)
     }
 }
 
@@ -228,17 +230,20 @@ impl Shared {
         count: u64,
     ) -> Result<Arc<Page<Subject>>, SourceError> {
         let stretch = self.source.subjects_identity(dataset, search, at, count);
-        let key = PageKey { credential: viewer.credential, list: ListKind::Written(Source::HautAi), stretch };
+        let key = PageKey { credential: viewer.credential.id, list: ListKind::Written(Source::HautAi), stretch };
         let shared = Arc::clone(self);
-        let (search, credential) = (search.map(str::to_owned), viewer.credential);
-        let fetch = |_: &Viewer| async move {
-            let began = shared.stores.records.moment();
-            let page = shared.source.subjects(dataset, search.as_deref(), at, count).await?;
-            for item in page.items.iter().flatten() {
-                shared.stores.records.keep(began, (credential, NodeId::Subject(item.record.id)), item);
-                shared.learn(began, credential, &item.record);
+        let search = search.map(str::to_owned);
+        let fetch = |viewer: &Viewer| {
+            let credential = viewer.credential.clone();
+            async move {
+                let began = shared.stores.records.moment();
+                let page = shared.source.subjects(&credential, dataset, search.as_deref(), at, count).await?;
+                for item in page.items.iter().flatten() {
+                    shared.stores.records.keep(began, (credential.id, NodeId::Subject(item.record.id)), item);
+                }
+                shared.learn(began, credential.id, page.items.iter().flatten().map(|item| &*item.record));
+                Ok(Some(weigh_page(page)))
             }
-            Ok(Some(weigh_page(page)))
         };
         let page = self.stores.pages.answer(viewer, &key, fetch).get().await?;
         Ok(page.unwrap_or_else(|| Arc::new(Page::nothing_at(at))))
@@ -254,7 +259,7 @@ impl Shared {
     ) -> Result<Result<Whole<Subject>, SourceError>, NotWhole> {
         let page = |at, count| async move {
             viewer.note_request();
-            Ok(Arc::new(self.source.subjects(dataset, search, at, count).await?))
+            Ok(Arc::new(self.source.subjects(&viewer.credential, dataset, search, at, count).await?))
         };
         match whole(Source::HautAi, allowance, page).await {
             Err(NotWhole::Failed(gone)) if gone.is_absence() => Ok(Err(gone)),
@@ -292,7 +297,7 @@ impl Shared {
         viewer: &Viewer,
         ids: &[Id<BiologicalSex>],
     ) -> Vec<Answer<RecordKey, BiologicalSex>> {
-        let keys: Vec<_> = ids.iter().map(|id| sex_key(viewer.credential, *id)).collect();
+        let keys: Vec<_> = ids.iter().map(|id| sex_key(viewer.credential.id, *id)).collect();
         let fetch = |missing: Vec<RecordKey>, viewer: &Viewer| {
             let (shared, viewer) = (Arc::clone(self), viewer.clone());
             let keys = missing.clone();
@@ -302,36 +307,18 @@ impl Shared {
         self.stores.records.answers(viewer, &keys, fetch)
     }
 
-    /// Keeps the sex that a subject carries: nobody has to ask the dictionary for it.
-    fn learn(&self, began: Moment, credential: CredentialId, subject: &Subject) {
-        let Some(SexReference::Whole(entry)) = subject.haut_ai().and_then(|own| own.biological_sex.as_ref()) else {
-            return;
-        };
-        let key = (credential, entry.id);
-        let mut taught = self.taught();
-        // Asked while nobody can forget: a purge counts first, and then forgets.
-        if !self.stores.records.is_current(began, &sex_key(credential, entry.id)) {
-            return;
-        }
-        if taught.get(&key).is_some_and(|known| **known == *entry) {
-            return;
-        }
-        if taught.len() < MAX_TAUGHT || taught.contains_key(&key) {
-            taught.insert(key, Arc::new(entry.clone()));
-        }
-    }
-
     async fn look_up_sexes(
         self: &Arc<Self>,
         viewer: &Viewer,
         keys: Vec<RecordKey>,
     ) -> Fetched<RecordKey, BiologicalSex> {
         let id_of = |key: &RecordKey| match key.1 {
-            NodeId::BiologicalSex(id) => Some((viewer.credential, id)),
+            NodeId::BiologicalSex(id) => Some(id),
             _ => None,
         };
         let mut known: Sexes = {
-            let taught = self.taught();
+            let taught = self.taught.of(viewer.credential.id);
+            let taught = lock(&taught);
             // Nobody knows when they were read.
             let asked = keys.iter().filter_map(id_of).filter(|_| viewer.provenance.takes_anything_fresh());
             asked.filter_map(|id| Some((id, Arc::clone(taught.get(&id)?)))).collect()
@@ -341,7 +328,7 @@ impl Shared {
             match self.dictionary(viewer).await {
                 Ok(dictionary) => {
                     let entries = dictionary.iter().flat_map(|entries| entries.iter());
-                    known.extend(entries.map(|entry| ((viewer.credential, entry.id), Arc::clone(entry))));
+                    known.extend(entries.map(|entry| (entry.id, Arc::clone(entry))));
                 }
                 Err(error) => failure = Some(error),
             }
@@ -365,22 +352,16 @@ impl Shared {
         viewer: &Viewer,
     ) -> Result<Option<Arc<Vec<Arc<BiologicalSex>>>>, SourceError> {
         let shared = Arc::clone(self);
-        let fetch = |_: &Viewer| async move {
-            let Some(entries) = shared.source.biological_sexes().await? else { return Ok(None) };
-            let bytes = SEX_BYTES.saturating_mul(u32::try_from(entries.len()).unwrap_or(u32::MAX));
-            Ok(Some(Weighed { record: Arc::new(entries.into_iter().map(Arc::new).collect::<Vec<_>>()), bytes }))
+        let fetch = |viewer: &Viewer| {
+            let viewer = viewer.clone();
+            async move {
+                let Some(entries) = shared.source.biological_sexes(&viewer.credential).await? else { return Ok(None) };
+                let bytes = SEX_BYTES.saturating_mul(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+                Ok(Some(Weighed { record: Arc::new(entries.into_iter().map(Arc::new).collect::<Vec<_>>()), bytes }))
+            }
         };
-        self.stores.pages.answer(viewer, &steady(viewer.credential, "biological_sexes"), fetch).get().await
-    }
-
-    /// Forgets what subjects taught: a dictionary may have changed.
-    pub(super) fn forget_taught(&self) {
-        self.taught().clear();
-    }
-
-    fn taught(&self) -> MutexGuard<'_, Sexes> {
-        // Nothing can panic while it is held.
-        self.taught.lock().unwrap_or_else(PoisonError::into_inner)
+        let key = steady(viewer.credential.id, "biological_sexes");
+        self.stores.pages.answer(viewer, &key, fetch).get().await
     }
 }
 

@@ -53,7 +53,9 @@ impl Sources {
     }
 
     fn announce(&self, source: Source, changed: Changed) {
-        self.stores.events.publish(Event::now(Change::Unknown, changed, self.credential(source)));
+        // Where callers bring their own credentials, none is known to see these.
+        let seen_by = self.credential(source).filter(|credential| !credential.is_missing()).map(|own| own.id);
+        self.stores.events.publish(Event::now(Change::Unknown, changed, seen_by));
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     domain::{Procedure, Source, Subject, SubjectId},
     events::Listener,
     sources::{
-        CredentialId, Fault, UpstreamMetrics,
+        Credential, Fault, Malformed, SourceError, UpstreamMetrics,
         brainstem::{BrainStem, ListQuery},
         haut_ai::HautAi,
     },
@@ -106,8 +106,28 @@ impl Sources {
         }))
     }
 
-    /// The gateway's own credential for a source; `None`: not configured.
-    pub fn credential(&self, source: Source) -> Option<CredentialId> {
+    /// Whether callers bring their own credentials for one of the sources.
+    pub fn take_credentials(&self) -> bool {
+        let haut_ai = self.haut_ai.as_ref().is_some_and(|source| source.source().takes_credentials());
+        haut_ai || self.brainstem.as_ref().is_some_and(|source| source.source().takes_credentials())
+    }
+
+    /// What a caller brought for a source; `None`: callers bring none for it.
+    pub fn credential_of(&self, source: Source, given: &[u8]) -> Option<Result<Credential, Malformed>> {
+        match source {
+            Source::HautAi => {
+                let source = self.haut_ai.as_ref().map(CachedHautAi::source);
+                source.filter(|source| source.takes_credentials()).map(|source| source.credential_of(given))
+            }
+            Source::BrainStem => {
+                let source = self.brainstem.as_ref().map(CachedBrainStem::source);
+                source.filter(|source| source.takes_credentials()).map(|source| source.credential_of(given))
+            }
+        }
+    }
+
+    /// The gateway's own credential for a source, one that is missing where callers bring theirs; `None`: not configured.
+    pub fn credential(&self, source: Source) -> Option<&Credential> {
         match source {
             Source::HautAi => self.haut_ai.as_ref().map(|source| source.source().credential()),
             Source::BrainStem => self.brainstem.as_ref().map(|source| source.source().credential()),
@@ -179,9 +199,19 @@ async fn timed(source: Source, check: impl Future<Output = Result<String, String
     Checked { source: source.title(), outcome, took: started.elapsed() }
 }
 
+/// What can be told of a server without a credential for it.
+fn reached(status: Result<u16, SourceError>) -> Result<String, String> {
+    let words =
+        |status| format!("it answers (status {status}); callers bring their own credentials, so no more was asked");
+    status.map(words).map_err(|error| error.fault.to_string())
+}
+
 async fn check_haut_ai(source: &HautAi) -> Result<String, String> {
+    if source.takes_credentials() {
+        return reached(source.reach().await);
+    }
     let company = source.company().await.map_err(|error| error.fault.to_string())?;
-    let datasets = source.datasets().await.map_err(|error| error.fault.to_string())?;
+    let datasets = source.datasets(source.credential()).await.map_err(|error| error.fault.to_string())?;
     let configured = source.configured_datasets().map_or(datasets.len(), <[_]>::len);
     match configured.saturating_sub(datasets.len()) {
         0 => Ok(format!("company {company}, {} datasets", datasets.len())),
@@ -190,10 +220,13 @@ async fn check_haut_ai(source: &HautAi) -> Result<String, String> {
 }
 
 async fn check_brainstem(source: &BrainStem) -> Result<String, String> {
-    let query = ListQuery::default();
-    let subjects = source.page::<Subject>(&query, 0, 1).await.map_err(|error| error.fault.to_string())?;
+    if source.takes_credentials() {
+        return reached(source.reach().await);
+    }
+    let (own, query) = (source.credential(), ListQuery::default());
+    let subjects = source.page::<Subject>(own, &query, 0, 1).await.map_err(|error| error.fault.to_string())?;
     // The list whose address tells one generation from the other.
-    match source.page::<Procedure>(&query, 0, 1).await {
+    match source.page::<Procedure>(own, &query, 0, 1).await {
         Err(error) if error.fault == Fault::Status(404) => {
             return Err("it has subjects, but no list of procedures; is BRAINSTEM_GENERATION right?".to_owned());
         }

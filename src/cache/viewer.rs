@@ -15,13 +15,14 @@ use std::{
 use super::freshness::{Freshness, Time};
 use crate::{
     domain::Source,
-    sources::{CredentialId, Fault},
+    sources::{Credential, Fault},
 };
 
 /// Whose eyes a request reads one source with.
 #[derive(Clone, Debug)]
 pub struct Viewer {
-    pub credential: CredentialId,
+    /// With what the source is asked, and whose eyes what it answers is kept for.
+    pub credential: Credential,
     pub(super) provenance: Arc<Provenance>,
     requests: Arc<Requests>,
     is_within_a_flight: bool,
@@ -42,7 +43,7 @@ impl Requests {
 }
 
 impl Viewer {
-    pub fn new(credential: CredentialId, provenance: &Arc<Provenance>, requests: &Arc<Requests>) -> Self {
+    pub fn new(credential: Credential, provenance: &Arc<Provenance>, requests: &Arc<Requests>) -> Self {
         let (provenance, requests) = (Arc::clone(provenance), Arc::clone(requests));
         Self { credential, provenance, requests, is_within_a_flight: false }
     }
@@ -64,7 +65,7 @@ impl Viewer {
     pub(super) fn within_a_flight(&self) -> Self {
         let provenance = Provenance { not_before: self.provenance.not_before, ..Provenance::default() };
         Self {
-            credential: self.credential,
+            credential: self.credential.clone(),
             provenance: Arc::new(provenance),
             requests: Arc::clone(&self.requests),
             is_within_a_flight: true,

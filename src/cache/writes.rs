@@ -129,7 +129,10 @@ impl Stores {
         };
         // Before the answer: it sweeps.
         drop(watch);
-        if let Ok(Err(error)) = &outcome {
+        // What is wrong with a caller's credential is the caller's affair.
+        if let Ok(Err(error)) = &outcome
+            && !error.is_denial()
+        {
             tracing::warn!(source = source.code(), fault = %error.fault, may_be_executed, "a write failed");
         }
         match outcome {

@@ -11,10 +11,15 @@ use clap::{ArgMatches, parser::ValueSource};
 use subject_gateway::{
     app::App,
     config::{
-        Config, Gateway, Input,
+        Config, Credentials, Gateway, Input,
         keys::{Key, key},
     },
-    sandbox::{BRAINSTEM_TOKEN, COMPANY_ID, HAUT_AI_PASSWORD, HAUT_AI_TOKEN, HAUT_AI_USERNAME, Options, Sandbox},
+    domain::Source,
+    sandbox::{
+        BRAINSTEM_OTHER_TOKEN, BRAINSTEM_TOKEN, COMPANY_ID, HAUT_AI_OTHER_TOKEN, HAUT_AI_PASSWORD, HAUT_AI_TOKEN,
+        HAUT_AI_USERNAME, Options, Sandbox,
+    },
+    sources::header_of,
     telemetry,
 };
 
@@ -87,6 +92,7 @@ fn presets(sandbox: &Sandbox, legacy: bool) -> Vec<(&'static Key, String)> {
         ("haut_ai.token", HAUT_AI_TOKEN),
         ("haut_ai.company_id", COMPANY_ID),
         ("brainstem.url", sandbox.brainstem().url()),
+        ("brainstem.portal", "private"),
         ("brainstem.token", BRAINSTEM_TOKEN),
         ("brainstem.generation", if legacy { "legacy" } else { "current" }),
         ("brainstem.auth_scheme", if legacy { "Token" } else { "Bearer" }),
@@ -97,14 +103,18 @@ fn presets(sandbox: &Sandbox, legacy: bool) -> Vec<(&'static Key, String)> {
 fn welcome(gateway: &Gateway, address: SocketAddr, sandbox: &Sandbox) -> String {
     let playground = if gateway.playground { format!("http://{address}/graphiql") } else { "off".into() };
     let (haut_ai, brainstem) = (sandbox.haut_ai().url(), sandbox.brainstem().url());
-    let curl = curl(address).unwrap_or_default();
+    let (credentials, headers) = match gateway.credentials {
+        Credentials::Service => (String::new(), Vec::new()),
+        Credentials::Forward => (to_bring(), brought(HAUT_AI_TOKEN, BRAINSTEM_TOKEN)),
+    };
+    let curl = curl(address, &headers).unwrap_or_default();
     format!(
         "\
 Playground  {playground}
 GraphQL     http://{address}/graphql
 Haut.AI     {haut_ai}  (token {HAUT_AI_TOKEN}, company {COMPANY_ID})
 BrainSTEM   {brainstem}  (token {BRAINSTEM_TOKEN})
-
+{credentials}
 A first query:
 
 {FIRST_QUERY}
@@ -115,11 +125,35 @@ Ctrl-C ends it."
     )
 }
 
+/// What callers may bring, where they bring their own credentials.
+fn to_bring() -> String {
+    let all = brought(HAUT_AI_TOKEN, BRAINSTEM_TOKEN).join("\n");
+    let few = brought(HAUT_AI_OTHER_TOKEN, BRAINSTEM_OTHER_TOKEN).join("\n");
+    format!(
+        "
+Callers bring their own credentials. These see everything:
+
+{all}
+
+and these one dataset, and the few projects of their user:
+
+{few}
+"
+    )
+}
+
+/// The headers with these tokens, whose schemes the gateway knows.
+fn brought(haut_ai: &str, brainstem: &str) -> Vec<String> {
+    let header = |(source, token)| format!("{}: {token}", header_of(source));
+    [(Source::HautAi, haut_ai), (Source::BrainStem, brainstem)].map(header).to_vec()
+}
+
 /// The first query for a shell; it has no single quote in it.
-fn curl(address: SocketAddr) -> anyhow::Result<String> {
+fn curl(address: SocketAddr, headers: &[String]) -> anyhow::Result<String> {
     let query = FIRST_QUERY.split_whitespace().collect::<Vec<_>>().join(" ");
     let body = serde_json::to_string(&serde_json::json!({ "query": query })).context("a text is JSON")?;
-    Ok(format!("curl -s http://{address}/graphql -H 'content-type: application/json' -d '{body}'"))
+    let headers = headers.iter().map(|header| format!(" -H '{header}'")).collect::<Vec<_>>().concat();
+    Ok(format!("curl -s http://{address}/graphql -H 'content-type: application/json'{headers} -d '{body}'"))
 }
 
 /// The upstreams with the lines that point `serve` at them, in each flavour.

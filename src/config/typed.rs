@@ -3,9 +3,10 @@
 use secrecy::SecretString;
 
 use super::{
-    AuthScheme, BrainStem, Breaker, Cache, Config, CostLimit, CostMode, DocumentLimits, Gateway, Generation, HautAi,
-    HautAiAccess, Lifetime, Limits, LogFormat, Persisted, Portal, Retries, Sideload, TextFile, Untrusted, Upstream,
-    fault::{Fault, Faults},
+    AuthScheme, BrainStem, Breaker, Cache, Config, CostLimit, CostMode, Credentials, DocumentLimits, Gateway,
+    Generation, HautAi, HautAiAccess, Lifetime, Limits, LogFormat, Persisted, Portal, Retries, Sideload, TextFile,
+    Untrusted, Upstream,
+    fault::{Fault, Faults, Origin},
     keys::{Fallback, Key, Kind, Section, key},
     settings::{Setting, Settings},
     values,
@@ -16,20 +17,27 @@ mod access;
 const NO_SOURCE: &str = "none is configured: set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and \
                          HAUT_AI_PASSWORD, or BRAINSTEM_TOKEN, or BRAINSTEM_PORTAL=public (or try `subject-gateway \
                          sandbox`, which needs none)";
+const NO_SOURCE_TO_FORWARD_TO: &str =
+    "none is configured: with GATEWAY_CREDENTIALS=forward, set HAUT_AI_COMPANY_ID or BRAINSTEM_PORTAL";
 const HAUT_AI_NEEDS: &str = "set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and HAUT_AI_PASSWORD";
 const BRAINSTEM_NEEDS: &str = "set BRAINSTEM_TOKEN, or BRAINSTEM_PORTAL=public";
 
 pub(super) fn build(settings: Settings) -> Result<Config, Faults> {
     let mut reader = Reader { settings };
+    let gateway = gateway(&mut reader);
     let config = Config {
-        gateway: gateway(&mut reader),
-        haut_ai: haut_ai(&mut reader),
-        brainstem: brainstem(&mut reader),
+        haut_ai: haut_ai(&mut reader, gateway.credentials),
+        brainstem: brainstem(&mut reader, gateway.credentials),
+        gateway,
         cache: cache(&mut reader),
         limits: limits(&mut reader),
     };
     if config.haut_ai.is_none() && config.brainstem.is_none() {
-        reader.fault(Fault::of("sources", NO_SOURCE));
+        let needs = match config.gateway.credentials {
+            Credentials::Service => NO_SOURCE,
+            Credentials::Forward => NO_SOURCE_TO_FORWARD_TO,
+        };
+        reader.fault(Fault::of("sources", needs));
     }
     let faults = reader.settings.faults;
     if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
@@ -41,6 +49,10 @@ fn gateway(reader: &mut Reader) -> Gateway {
     let gateway = Gateway {
         listen: reader.value("gateway.listen", values::listen),
         auth: access::auth(reader, auth),
+        credentials: match reader.value("gateway.credentials", values::choice) {
+            "forward" => Credentials::Forward,
+            _ => Credentials::Service,
+        },
         auth_none_anywhere: reader.value("gateway.auth_none_anywhere", values::switch),
         allowed_hosts: reader.value("gateway.allowed_hosts", values::hosts),
         playground: reader.optional("gateway.playground", values::switch).unwrap_or(is_open),
@@ -56,8 +68,6 @@ fn gateway(reader: &mut Reader) -> Gateway {
         shutdown: reader.value("gateway.shutdown_ms", values::millis),
         drain: reader.value("gateway.drain_ms", values::millis),
     };
-    // One choice in this version; read all the same, so that another word is a fault.
-    reader.value("gateway.credentials", values::choice);
     if is_open && !gateway.listen.ip().is_loopback() && !gateway.auth_none_anywhere {
         reader.fault_at(
             key("gateway.listen"),
@@ -66,6 +76,18 @@ fn gateway(reader: &mut Reader) -> Gateway {
         );
     }
     gateway
+}
+
+/// Where callers bring their own credentials, the gateway's would lie about unused, or be taken for what is used.
+fn refuse_own(reader: &mut Reader, secrets: &[&str]) {
+    let keys = secrets.iter().flat_map(|path| [key(path), key(&format!("{path}_file"))]);
+    for key in keys {
+        // What a sandbox brings is for when callers bring none.
+        if reader.settings.get(key).is_some_and(|setting| setting.origin != Origin::Preset) {
+            let problem = "is of no use with GATEWAY_CREDENTIALS=forward, where callers bring their own: leave it out";
+            reader.fault_at(key, problem);
+        }
+    }
 }
 
 fn persisted(reader: &mut Reader) -> Persisted {
@@ -85,7 +107,7 @@ fn persisted(reader: &mut Reader) -> Persisted {
     persisted
 }
 
-fn haut_ai(reader: &mut Reader) -> Option<HautAi> {
+fn haut_ai(reader: &mut Reader, credentials: Credentials) -> Option<HautAi> {
     let url = reader.value("haut_ai.url", values::url);
     let biological_sexes_path = reader.value("haut_ai.biological_sexes_path", values::api_path);
     let q_covers_name = reader.value("haut_ai.q_covers_name", values::switch);
@@ -93,6 +115,24 @@ fn haut_ai(reader: &mut Reader) -> Option<HautAi> {
     let timeout = reader.value("haut_ai.timeout_ms", values::millis);
     let company_id = reader.optional("haut_ai.company_id", values::uuid);
     let dataset_ids = reader.optional("haut_ai.dataset_ids", values::uuids);
+    if credentials == Credentials::Forward {
+        refuse_own(reader, &["haut_ai.token", "haut_ai.username", "haut_ai.password"]);
+        if !reader.is_set("haut_ai.company_id") {
+            reader.fault_when_idle(Section::HautAi, "with GATEWAY_CREDENTIALS=forward, set HAUT_AI_COMPANY_ID");
+            return None;
+        }
+        let access = HautAiAccess::Forward;
+        return Some(HautAi {
+            url,
+            access,
+            company_id,
+            dataset_ids,
+            biological_sexes_path,
+            q_covers_name,
+            refresh_after,
+            timeout,
+        });
+    }
     let access = haut_ai_access(reader);
     if !reader.is_any_set(&["haut_ai.token", "haut_ai.username", "haut_ai.password"]) {
         reader.fault_when_idle(Section::HautAi, HAUT_AI_NEEDS);
@@ -133,7 +173,7 @@ fn haut_ai_access(reader: &mut Reader) -> Option<HautAiAccess> {
     }
 }
 
-fn brainstem(reader: &mut Reader) -> Option<BrainStem> {
+fn brainstem(reader: &mut Reader, credentials: Credentials) -> Option<BrainStem> {
     let source = BrainStem {
         url: reader.value("brainstem.url", values::url),
         portal: match reader.value("brainstem.portal", values::choice) {
@@ -162,6 +202,14 @@ fn brainstem(reader: &mut Reader) -> Option<BrainStem> {
             key("brainstem.portal"),
             "`super` exists on legacy servers only; set BRAINSTEM_GENERATION=legacy",
         );
+    }
+    if credentials == Credentials::Forward {
+        refuse_own(reader, &["brainstem.token"]);
+        if !reader.is_set("brainstem.portal") {
+            reader.fault_when_idle(Section::BrainStem, "with GATEWAY_CREDENTIALS=forward, set BRAINSTEM_PORTAL");
+            return None;
+        }
+        return Some(BrainStem { token: None, ..source });
     }
     if source.portal != Portal::Public && !reader.is_any_set(&["brainstem.token"]) {
         reader.fault_when_idle(Section::BrainStem, BRAINSTEM_NEEDS);

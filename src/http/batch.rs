@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::{
     Service,
     answer::{Ended, Refusal},
-    graphql::too_late,
+    graphql::{Rights, too_late},
 };
-use crate::{access::Scopes, schema::execution::prepare};
+use crate::schema::execution::prepare;
 
 /// Runs the members of a batch, all within one deadline; a member that is no request gets an error in its place. With
 /// `tells_cost` each answer says what its operation is estimated to cost.
@@ -20,14 +20,14 @@ use crate::{access::Scopes, schema::execution::prepare};
 /// it changes is then what the later ones find, and two changes of one record do not race.
 pub(super) async fn run(
     service: &Service,
-    scopes: Scopes,
+    rights: Rights<'_>,
     members: Vec<Value>,
     deadline: Instant,
     tells_cost: bool,
 ) -> Result<Vec<Ended>, Refusal> {
     check_number(members.len(), service.batch)?;
     let requests: Vec<_> = members.into_iter().map(|member| request(service, member)).collect();
-    let answer = async |request| answer(service, scopes, request, deadline, tells_cost).await;
+    let answer = async |request| answer(service, rights, request, deadline, tells_cost).await;
     if requests.iter().flatten().any(may_write) {
         let mut all = Vec::with_capacity(requests.len());
         for request in requests {
@@ -66,7 +66,7 @@ fn may_write(request: &Request) -> bool {
 
 async fn answer(
     service: &Service,
-    scopes: Scopes,
+    rights: Rights<'_>,
     request: Result<Request, Refusal>,
     deadline: Instant,
     tells_cost: bool,
@@ -76,7 +76,7 @@ async fn answer(
             if tells_cost {
                 prepared.tell_cost();
             }
-            service.run(prepared, scopes, Arc::default(), deadline).await
+            service.run(prepared, rights, Arc::default(), deadline).await
         }
         Err(outcome) => Ok(outcome),
     }

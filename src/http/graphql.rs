@@ -52,7 +52,10 @@ pub(super) async fn post(
     let Some(format) = negotiate(request.headers()) else {
         return stream::post(State(service), Extension(notes), Extension(caller), request).boxed().await;
     };
-    let asked = Asked::of(&service, format, deadline, notes, caller.scopes, request.headers());
+    let asked = match Asked::of(&service, format, deadline, notes, caller.scopes, request.headers()) {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal.answer(format),
+    };
     let body = match service.read_body(request).await {
         Ok(body) => body,
         Err(refusal) => return refusal.answer(format),
@@ -79,7 +82,10 @@ pub(super) async fn get(
     let Some(format) = negotiate(request.headers()) else {
         return stream::get(State(service), Extension(notes), Extension(caller), request).await;
     };
-    let asked = Asked::of(&service, format, deadline, notes, caller.scopes, request.headers());
+    let asked = match Asked::of(&service, format, deadline, notes, caller.scopes, request.headers()) {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal.answer(format),
+    };
     let query = uri.query().unwrap_or_default();
     let key = asked.key(true, &Bytes::copy_from_slice(query.as_bytes()));
     let whole = match asked.at_hand(&key) {
@@ -93,6 +99,9 @@ pub(super) async fn get(
     whole.value.to_get(&whole.provenance, service.is_open, asked.takes_gzip, request.headers())
 }
 
+/// What the one who asks may do here, and with what the sources are asked.
+pub(super) type Rights<'a> = (Scopes, &'a Credentials);
+
 /// A request for one answer: who asks, and how.
 struct Asked {
     service: Arc<Service>,
@@ -105,6 +114,7 @@ struct Asked {
     wants_cost: bool,
     notes: Notes,
     scopes: Scopes,
+    credentials: Credentials,
 }
 
 impl Asked {
@@ -115,9 +125,9 @@ impl Asked {
         notes: Notes,
         scopes: Scopes,
         headers: &HeaderMap,
-    ) -> Self {
+    ) -> Result<Self, Refusal> {
         let says_no_cache = || words(headers, &CACHE_CONTROL).any(|word| word.eq_ignore_ascii_case("no-cache"));
-        Self {
+        Ok(Self {
             service: Arc::clone(service),
             format,
             deadline,
@@ -126,12 +136,13 @@ impl Asked {
             wants_cost: headers.get(COST).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"include")),
             notes,
             scopes,
-        }
+            credentials: service.credentials(headers)?,
+        })
     }
 
     /// What makes another request the same.
     fn key(&self, is_get: bool, bytes: &Bytes) -> RequestKey {
-        let credentials = Credentials::of_service(&self.service.sources);
+        let credentials = self.credentials.ids();
         let (scopes, format, tells_cost) = (self.scopes, self.format, self.wants_cost);
         RequestKey { credentials, scopes, format, is_get, tells_cost, bytes: bytes.clone() }
     }
@@ -165,7 +176,8 @@ impl Asked {
         if let Some(more) = u32::try_from(members.len()).ok().and_then(|all| NonZeroU32::new(all.saturating_sub(1))) {
             self.notes.count(&self.service.load, more)?;
         }
-        batch::run(&self.service, self.scopes, members, self.deadline, self.wants_cost).await
+        let rights = (self.scopes, &self.credentials);
+        batch::run(&self.service, rights, members, self.deadline, self.wants_cost).boxed().await
     }
 
     fn refused(&self, refusal: Refusal) -> Arc<Whole<Written>> {
@@ -200,9 +212,9 @@ impl Asked {
         let cost = if self.wants_cost { prepared.tell_cost() } else { None };
         let is_query = prepared.is_query();
         let make = {
-            let provenance = Arc::clone(&provenance);
+            let (provenance, credentials) = (Arc::clone(&provenance), self.credentials.clone());
             let make = async move {
-                let ended = service.run(prepared, scopes, provenance, deadline).await;
+                let ended = service.run(prepared, (scopes, &credentials), provenance, deadline).await;
                 answer::write(&ended, format, name).with_cost(cost)
             };
             make.boxed()
@@ -253,12 +265,12 @@ impl Service {
     pub(super) async fn run(
         &self,
         prepared: Prepared,
-        scopes: Scopes,
+        (scopes, credentials): Rights<'_>,
         provenance: Arc<Provenance>,
         deadline: Instant,
     ) -> Ended {
         let _place = self.load.enter()?;
-        let context = RequestContext::new(&self.sources, scopes, &provenance, deadline);
+        let context = RequestContext::new(&self.sources, scopes, credentials, &provenance, deadline);
         prepared.execute(&self.schema, context).await.map_err(|failure| match failure {
             Failure::TooLate => too_late(),
             Failure::Panicked => panicked(),

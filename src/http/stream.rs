@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     access::Caller,
+    loaders::Credentials,
     schema::{
         lists::to_json,
         streaming::{self, Step},
@@ -47,9 +48,13 @@ pub(super) async fn post(
     if !accepts_event_stream(request.headers()) {
         return not_acceptable();
     }
+    let credentials = match service.credentials(request.headers()) {
+        Ok(credentials) => credentials,
+        Err(refusal) => return refusal.answer(Format::Json),
+    };
     let body = service.read_body(request).await;
     match body.and_then(|body| one(&body)).and_then(|fields| service.request(fields)) {
-        Ok(request) => service.stream(request, false, &notes, caller),
+        Ok(request) => service.stream(request, false, &notes, caller, credentials),
         Err(refusal) => refused(&service, refusal),
     }
 }
@@ -64,9 +69,13 @@ pub(super) async fn get(
     if !accepts_event_stream(request.headers()) {
         return not_acceptable();
     }
+    let credentials = match service.credentials(request.headers()) {
+        Ok(credentials) => credentials,
+        Err(refusal) => return refusal.answer(Format::Json),
+    };
     let fields = request::from_query_string(request.uri().query().unwrap_or_default());
     match fields.and_then(|fields| service.request(fields)) {
-        Ok(request) => service.stream(request, true, &notes, caller),
+        Ok(request) => service.stream(request, true, &notes, caller, credentials),
         Err(refusal) => refused(&service, refusal),
     }
 }
@@ -104,6 +113,7 @@ impl Service {
         no_mutations: bool,
         notes: &Notes,
         caller: Caller,
+        credentials: Credentials,
     ) -> Response {
         let Some(place) = self.connections.enter() else {
             return Connections::full().answer(Format::Json);
@@ -111,7 +121,7 @@ impl Service {
         if let Some(name) = &request.operation_name {
             notes.operation(name);
         }
-        let operation = self.caller(caller.scopes);
+        let operation = self.caller(caller.scopes, credentials);
         let under_way = operation.under_way.clone();
         let steps = streaming::run(self.schema.clone(), operation, request, no_mutations);
         let steps = steps.map(|step| answer(&step));

@@ -57,14 +57,18 @@ pub(super) async fn upgrade(
     if !is_welcome(&service, request.headers()) {
         return upgrade.on_upgrade(|socket| close_at_once(socket, Close::FORBIDDEN_ORIGIN));
     }
+    let credentials = match service.credentials(request.headers()) {
+        Ok(credentials) => credentials,
+        Err(refusal) => return refusal.answer(Format::Json),
+    };
     let Some(protocol) = negotiate(request).await else {
         return upgrade.on_upgrade(|socket| close_at_once(socket, Close::NO_PROTOCOL));
     };
     let Some(place) = service.connections.enter() else {
         return Connections::full().answer(Format::Json);
     };
-    let connection =
-        Connection { service, caller: caller.map(|Extension(caller)| caller), protocol, peer, ending, place };
+    let caller = caller.map(|Extension(caller)| caller);
+    let connection = Connection { service, caller, credentials, protocol, peer, ending, place };
     upgrade.on_upgrade(|socket| connection.carry(socket))
 }
 

@@ -30,7 +30,7 @@ use crate::{
         answers::{Weight, Whole},
     },
     domain::Source,
-    loaders::Credentials,
+    loaders::CredentialIds,
     schema::execution::Cost,
 };
 
@@ -47,7 +47,7 @@ const LARGE: usize = 131_072;
 /// What makes one request the same as another: who asks, and every byte of it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct RequestKey {
-    pub(super) credentials: Credentials,
+    pub(super) credentials: CredentialIds,
     pub(super) scopes: Scopes,
     pub(super) format: Format,
     pub(super) is_get: bool,

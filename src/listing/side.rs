@@ -185,9 +185,10 @@ impl<'w, 'a> Side<'w, 'a> {
         matches!(self.state, State::Open(_))
     }
 
-    /// Whether it failed in a way that may pass. A list that is too long to be sorted stays so.
+    /// Whether it failed in a way that may pass. A list that is too long to be sorted stays so, and so does one that the
+    /// caller shows no credential for.
     pub(super) fn is_left_for_later(&self) -> bool {
-        matches!(&self.state, State::Failed(error) if !matches!(error, LoadError::TooMany(..)))
+        matches!(&self.state, State::Failed(error) if !error.is_lasting())
     }
 
     /// Whether a further subject is known to be there without asking.

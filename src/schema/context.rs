@@ -26,11 +26,17 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// A request that uses the gateway's own credentials, may do what its `scopes` say, and must be answered by
+    /// A request that reads and writes with these credentials, may do what its `scopes` say, and must be answered by
     /// `deadline`. What its answer is made of is noted in `provenance`.
-    pub fn new(sources: &Arc<Sources>, scopes: Scopes, provenance: &Arc<Provenance>, deadline: Instant) -> Self {
+    pub fn new(
+        sources: &Arc<Sources>,
+        scopes: Scopes,
+        credentials: &Credentials,
+        provenance: &Arc<Provenance>,
+        deadline: Instant,
+    ) -> Self {
         let requests = Arc::new(Requests::new(sources.max_requests));
-        let viewers = Viewers::new(Credentials::of_service(sources), provenance, &requests);
+        let viewers = Viewers::new(credentials, provenance, &requests);
         let deadline = Deadline(deadline);
         Self {
             sources: Arc::clone(sources),

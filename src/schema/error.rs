@@ -11,7 +11,7 @@ use crate::{
     cache::writes::WriteError,
     domain::Source,
     loaders::LoadError,
-    sources::{Fault, SourceError},
+    sources::{Denied, Fault, SourceError, header_of},
 };
 
 /// `extensions.code`: every code that a client can meet.
@@ -215,6 +215,7 @@ fn tell(error: &SourceError) -> Told {
         ),
         Fault::RateLimited { .. } => (format!("{name} is asked too often at the moment."), true),
         Fault::Refused { .. } => (format!("{name} refused the gateway."), false),
+        Fault::Denied(denied) => (tell_denied(*denied, error.of), false),
         Fault::Conflict => (format!("{name} is changing the same record at the moment: read it again first."), false),
         Fault::Status(status) => (format!("{name} failed."), *status >= 500),
         Fault::Invalid(_) => (format!("{name} sent an answer that can't be used."), false),
@@ -229,15 +230,30 @@ fn tell(error: &SourceError) -> Told {
     let http_status = match error.fault {
         Fault::Unready { status, .. } | Fault::Refused { status, .. } | Fault::Status(status) => Some(status),
         Fault::RateLimited { .. } => Some(429),
+        Fault::Denied(Denied::Unknown) => Some(401),
+        Fault::Denied(Denied::Forbidden) => Some(403),
         Fault::Conflict => Some(409),
         Fault::Timeout
         | Fault::Unreachable(_)
         | Fault::Paused { .. }
         | Fault::TooManyRequests { .. }
+        | Fault::Denied(Denied::Missing)
         | Fault::Invalid(_)
         | Fault::Panicked => None,
     };
     Told { code: fault_code(&error.fault), message, source: Some(error.of), retryable, retry_after, http_status }
+}
+
+/// What is wrong with the credential that the caller brought.
+fn tell_denied(denied: Denied, source: Source) -> String {
+    let (name, header) = (source.title(), header_of(source));
+    match denied {
+        Denied::Missing => format!("Nothing shows {name} who asks: expected your credential for it in `{header}`."),
+        Denied::Unknown => {
+            format!("{name} does not accept the credential in `{header}`: expected one that has not expired.")
+        }
+        Denied::Forbidden => format!("{name} does not allow this with the credential in `{header}`."),
+    }
 }
 
 /// The code of a source's fault.
@@ -248,6 +264,8 @@ pub(super) fn fault_code(fault: &Fault) -> &'static str {
         Fault::TooManyRequests { .. } => code::QUERY_TOO_COMPLEX,
         Fault::RateLimited { .. } => code::RATE_LIMITED,
         Fault::Conflict => code::CONFLICT,
+        Fault::Denied(Denied::Missing | Denied::Unknown) => code::UNAUTHENTICATED,
+        Fault::Denied(Denied::Forbidden) => code::FORBIDDEN,
         Fault::Refused { .. } | Fault::Status(_) => code::UPSTREAM_ERROR,
         Fault::Invalid(_) => code::UPSTREAM_INVALID_RESPONSE,
         Fault::Panicked => code::INTERNAL,

@@ -8,6 +8,7 @@ use async_graphql::{Context, Lookahead, SelectionField, Value};
 
 use super::{connection::DEFAULT_PAGE, context::RequestContext};
 use crate::{
+    cache::Viewer,
     config::{Generation, Sideload},
     sources::brainstem::{BrainStem, Model},
 };
@@ -24,10 +25,12 @@ const DEPTH: usize = 3;
 pub(super) fn sideloads<T: Model>(ctx: &Context<'_>, count: u64) -> Vec<String> {
     let request = RequestContext::of(ctx);
     let mode = request.sources.sideload;
-    let Some(brainstem) = request.sources.brainstem.as_ref().filter(|_| mode != Sideload::Never) else {
+    let brainstem = request.sources.brainstem.as_ref().zip(request.viewers.brainstem.as_ref());
+    let Some((brainstem, viewer)) = brainstem.filter(|_| mode != Sideload::Never) else {
         return Vec::new();
     };
-    let mut plan = Plan { source: brainstem.source(), brings_all: mode == Sideload::Always, include: Vec::new() };
+    let (source, brings_all) = (brainstem.source(), mode == Sideload::Always);
+    let mut plan = Plan { source, viewer, brings_all, include: Vec::new() };
     let count = u32::try_from(count).map_or(f64::INFINITY, f64::from);
     let expected = Expected { come: count, shown: count };
     let page = Level { prefix: "", depth: DEPTH, expected, is_plural: false, back: None };
@@ -38,6 +41,7 @@ pub(super) fn sideloads<T: Model>(ctx: &Context<'_>, count: u64) -> Vec<String> 
 /// The paths that are worth their while.
 struct Plan<'a> {
     source: &'a BrainStem,
+    viewer: &'a Viewer,
     /// Whatever it costs.
     brings_all: bool,
     include: Vec<String>,
@@ -91,7 +95,7 @@ impl Plan<'_> {
         let Expected { come, shown } = level.expected;
         let size = match need.relation.form {
             Form::One => Some(1.0),
-            Form::All | Form::Paged => self.source.mean_size(model, need.relation.field),
+            Form::All | Form::Paged => self.source.mean_size(&self.viewer.credential, model, need.relation.field),
         };
         let expected = match size {
             Some(size) => {

@@ -146,7 +146,7 @@ async fn create_person(ctx: &Context<'_>, input: HautAiSubjectCreateInput) -> Re
 
 async fn create_animal(ctx: &Context<'_>, input: BrainStemSubjectInput) -> Result<SubjectPayload> {
     let request = RequestContext::of(ctx);
-    let Some((source, _)) = writable_brainstem(request)? else {
+    let Some((source, viewer)) = writable_brainstem(request)? else {
         return Ok(not_configured(Source::BrainStem));
     };
     let Read { input, wrong } = input.read();
@@ -155,7 +155,7 @@ async fn create_animal(ctx: &Context<'_>, input: BrainStemSubjectInput) -> Resul
         let problems = source.source().problems(&input, Purpose::Create);
         return Ok(SubjectPayload::refused(with_problems(wrong, problems)));
     }
-    let written = source.create(&input, request.deadline.0).await?;
+    let written = source.create(viewer, &input, request.deadline.0).await?;
     Ok(payload(written.map(Some), None, not_there))
 }
 
@@ -209,11 +209,11 @@ async fn delete(ctx: &Context<'_>, id: &ID) -> Result<SubjectDeletePayload> {
     let request = RequestContext::of(ctx);
     let written = match subject_id(id) {
         Ok(SubjectId::HautAi(id)) => match haut_ai(request) {
-            Some((source, _)) => source.delete(id, request.deadline.0).await?,
+            Some((source, viewer)) => source.delete(viewer, id, request.deadline.0).await?,
             None => Written::NotThere,
         },
         Ok(SubjectId::BrainStem(id)) => match writable_brainstem(request)? {
-            Some((source, _)) => source.delete(id, Sweep::AtOnce, request.deadline.0).await?,
+            Some((source, viewer)) => source.delete(viewer, id, Sweep::AtOnce, request.deadline.0).await?,
             None => Written::NotThere,
         },
         Err(wrong) => Written::Rejected(vec![wrong]),
@@ -235,12 +235,12 @@ async fn clear(ctx: &Context<'_>, id: &ID, what: Clearing) -> Result<SubjectPayl
         }
         Err(wrong) => return Ok(SubjectPayload::refused(vec![wrong])),
     };
-    let Some((source, _)) = haut_ai(request) else {
+    let Some((source, viewer)) = haut_ai(request) else {
         return Ok(SubjectPayload::refused(vec![not_there()]));
     };
     let written = match what {
-        Clearing::Photos => source.clear_photos(id, request.deadline.0).await?,
-        Clearing::Metadata => source.clear_metadata(id, request.deadline.0).await?,
+        Clearing::Photos => source.clear_photos(viewer, id, request.deadline.0).await?,
+        Clearing::Metadata => source.clear_metadata(viewer, id, request.deadline.0).await?,
     };
     Ok(payload(written.map(|()| None), Some(SubjectId::HautAi(id)), not_there))
 }

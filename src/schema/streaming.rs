@@ -44,6 +44,7 @@ const AT_ONCE: usize = 100;
 pub struct Caller {
     pub sources: Arc<Sources>,
     pub scopes: Scopes,
+    pub credentials: Credentials,
     pub time: Duration,
     /// Places for queries and mutations that are being executed.
     pub places: Arc<Semaphore>,
@@ -140,7 +141,7 @@ impl Caller {
     /// A request that begins now, and when it has to be answered.
     fn request(&self) -> (RequestContext, Instant) {
         let deadline = Instant::now() + self.time;
-        (RequestContext::new(&self.sources, self.scopes, &Arc::default(), deadline), deadline)
+        (RequestContext::new(&self.sources, self.scopes, &self.credentials, &Arc::default(), deadline), deadline)
     }
 }
 
@@ -229,8 +230,8 @@ impl Subscription {
 
     /// Whether the subscriber reads with the credential that is known to see the event's subjects.
     fn sees_what_others_cannot(&self, event: &Event, id: SubjectId) -> bool {
-        let credential = Credentials::of_service(&self.caller.sources).of(id.source());
-        credential.is_some() && credential == event.seen_by
+        let credential = self.caller.credentials.of(id.source());
+        credential.is_some_and(|credential| Some(credential.id) == event.seen_by)
     }
 
     async fn tell(&self, change: SubjectChange) -> Response {

@@ -5,30 +5,26 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
-use bytes::Bytes;
-use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
 use url::Url;
 
 use super::{
-    CredentialId, Fault, SourceError, Traffic, UpstreamMetrics, accept,
-    client::{Bounds, Request, UpstreamClient},
+    ByCredential, Credential, CredentialId, Fault, SourceError, Traffic, UpstreamMetrics, accept,
+    client::{Bounds, UpstreamClient},
     decode, is_past_the_end,
-    paging::{PAGES_DO_NOT_FOLLOW, Page, PageCap, Weighed, covering_page, window},
+    paging::{PAGES_DO_NOT_FOLLOW, Page, Weighed, covering_page, window},
 };
 use crate::{
     config::{self, AuthScheme, Generation, Limits, Portal},
     domain::{Id, Source},
 };
 
+mod access;
 mod answer;
 mod model;
 mod pushdown;
@@ -38,9 +34,10 @@ mod tests;
 mod wire;
 mod write;
 
+use access::{Access, Hints, authorization};
 pub use model::{Model, Related};
 pub use pushdown::Pushdown;
-use sideload::{Learnt, may_be_of_the_include};
+use sideload::may_be_of_the_include;
 
 pub(super) use answer::read_anything;
 
@@ -55,13 +52,12 @@ pub struct BrainStem {
     base: Url,
     portal: Portal,
     generation: Generation,
-    authorization: Option<HeaderValue>,
-    credential: CredentialId,
+    access: Access,
+    /// What a token is shown with that says nothing of it.
+    scheme: &'static str,
+    credential: Credential,
     traffic: Traffic,
-    page_cap: PageCap,
-    learnt: Learnt,
-    /// The server gave its last full page without saying whether more follows.
-    counts_nothing: AtomicBool,
+    hints: ByCredential<Hints>,
 }
 
 /// Which records of a list, in which order, and what comes along.
@@ -97,27 +93,21 @@ impl BrainStem {
             AuthScheme::Token => "Token",
         };
         let authorization = token.map(|token| authorization(scheme, token)).transpose();
+        let authorization = authorization.context("BRAINSTEM_TOKEN holds characters that no HTTP header can")?;
+        let is_own = token.is_some() || config.portal == Portal::Public;
+        let own = || CredentialId::of(Source::BrainStem, &[portal_segment(config.portal), token.unwrap_or_default()]);
         let bounds = Bounds { timeout: config.timeout, limits: &limits.upstream };
         Ok(Self {
             client: UpstreamClient::new(Source::BrainStem, &config.url, &bounds, metrics)?,
             base: config.url.clone(),
             portal: config.portal,
             generation: config.generation,
-            authorization: authorization.context("BRAINSTEM_TOKEN holds characters that no HTTP header can")?,
-            credential: CredentialId::of(
-                Source::BrainStem,
-                &[portal_segment(config.portal), token.unwrap_or_default()],
-            ),
+            access: if is_own { Access::Own(authorization) } else { Access::Forward },
+            scheme,
+            credential: if is_own { Credential::own(own()) } else { Credential::missing() },
             traffic: Traffic::default(),
-            page_cap: PageCap::default(),
-            learnt: Learnt::default(),
-            counts_nothing: AtomicBool::new(false),
+            hints: ByCredential::default(),
         })
-    }
-
-    /// What the gateway itself is allowed to see.
-    pub fn credential(&self) -> CredentialId {
-        self.credential
     }
 
     pub fn traffic(&self) -> &Traffic {
@@ -139,10 +129,16 @@ impl BrainStem {
     }
 
     /// A page that holds the record at `at`, and as many as it can of the `count` from there on; or the list's end.
-    pub async fn page<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<Listed<T>, SourceError> {
+    pub async fn page<T: Model>(
+        &self,
+        credential: &Credential,
+        query: &ListQuery,
+        at: u64,
+        count: u64,
+    ) -> Result<Listed<T>, SourceError> {
         // Once more where the server told only now how it pages.
         for _ in 0..2 {
-            let listed = self.traffic.watch(self.page_with_or_without(query, at, count)).await?;
+            let listed = self.traffic.watch(self.page_with_or_without(credential, query, (at, count))).await?;
             if listed.page.holds(at) || listed.page.is_end() {
                 return Ok(listed);
             }
@@ -153,32 +149,38 @@ impl BrainStem {
     /// The page with what is to come along, or without it where the server fails for that.
     async fn page_with_or_without<T: Model>(
         &self,
+        credential: &Credential,
         query: &ListQuery,
-        at: u64,
-        count: u64,
+        stretch: (u64, u64),
     ) -> Result<Listed<T>, SourceError> {
-        let query =
-            &ListQuery { include: self.learnt.accepted(T::NAME, &query.include, Instant::now()), ..query.clone() };
-        let failed = match self.asked_page(query, at, count).await {
+        let Hints { learnt, .. } = &*self.hints.of(credential.id);
+        let query = &ListQuery { include: learnt.accepted(T::NAME, &query.include, Instant::now()), ..query.clone() };
+        let failed = match self.asked_page(credential, query, stretch).await {
             Err(error) if !query.include.is_empty() => error,
             answered => return answered,
         };
         if failed.fault == Fault::Timeout {
             // It may be too much at once; for another attempt the time is over.
-            self.learnt.refuse(T::NAME, &query.include, Instant::now());
+            learnt.refuse(T::NAME, &query.include, Instant::now());
         }
         if !may_be_of_the_include(&failed.fault) {
             return Err(failed);
         }
         let bare = ListQuery { include: Vec::new(), ..query.clone() };
-        let listed = self.asked_page(&bare, at, count).await?;
-        self.learnt.refuse(T::NAME, &query.include, Instant::now());
+        let listed = self.asked_page(credential, &bare, stretch).await?;
+        learnt.refuse(T::NAME, &query.include, Instant::now());
         Ok(listed)
     }
 
-    async fn asked_page<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<Listed<T>, SourceError> {
-        let (url, start, limit) = self.page_url::<T>(query, at, count)?;
-        let answer = self.client.send(&Request::get(url, self.authorization.clone())).await?;
+    async fn asked_page<T: Model>(
+        &self,
+        credential: &Credential,
+        query: &ListQuery,
+        stretch: (u64, u64),
+    ) -> Result<Listed<T>, SourceError> {
+        let hints = self.hints.of(credential.id);
+        let (url, start, limit) = self.page_url::<T>(query, stretch, hints.page_cap.get())?;
+        let answer = self.send(credential, url).await?;
         if start > 0 && is_past_the_end(&answer) {
             return Ok(Listed { page: Page::nothing_at(start), related: Related::default() });
         }
@@ -193,22 +195,22 @@ impl BrainStem {
         if let Some(size) = list.page_size.or(cut)
             && (1..limit).contains(&size)
         {
-            self.page_cap.learn(size);
+            hints.page_cap.learn(size);
         }
         match (page.total, page.follows) {
-            (None, None) => self.counts_nothing.store(true, Ordering::Relaxed),
-            (Some(_), _) | (_, Some(true)) => self.counts_nothing.store(false, Ordering::Relaxed),
+            (None, None) => hints.counts_nothing.store(true, Ordering::Relaxed),
+            (Some(_), _) | (_, Some(true)) => hints.counts_nothing.store(false, Ordering::Relaxed),
             // A short page shows nothing.
             (None, Some(false)) => {}
         }
-        self.learnt.measure(page.items.iter().flatten().map(|item| &*item.record));
-        list.listed.related.measured_by(&self.learnt);
+        hints.learnt.measure(page.items.iter().flatten().map(|item| &*item.record));
+        list.listed.related.measured_by(&hints.learnt);
         Ok(list.listed)
     }
 
     /// Whether the server gave its last full page without saying whether more follows.
-    pub fn counts_nothing(&self) -> bool {
-        self.counts_nothing.load(Ordering::Relaxed)
+    pub fn counts_nothing(&self, credential: &Credential) -> bool {
+        self.hints.of(credential.id).counts_nothing.load(Ordering::Relaxed)
     }
 
     /// Reads the body of an answer with the records from `start` on, which was asked for `limit` of them: what [`page`](Self::page)
@@ -234,25 +236,29 @@ impl BrainStem {
     }
 
     /// The records of one of [`batches`](Self::batches). An id that the answer leaves out is not there, or not visible.
-    pub async fn batch<T: Model>(&self, ids: &[Id<T>]) -> Result<(Batch<T>, Related), SourceError> {
+    pub async fn batch<T: Model>(
+        &self,
+        credential: &Credential,
+        ids: &[Id<T>],
+    ) -> Result<(Batch<T>, Related), SourceError> {
         // Without any id the server would filter nothing and give everything.
         match ids {
             [] => Ok((Batch::new(), Related::default())),
             [id] => {
-                let (record, related) = self.traffic.watch(self.record(*id)).await?;
+                let (record, related) = self.traffic.watch(self.record(credential, *id)).await?;
                 Ok((Batch::from([(*id, Ok(record))]), related))
             }
-            _ => self.many(ids).await,
+            _ => self.many(credential, ids).await,
         }
     }
 
-    async fn many<T: Model>(&self, ids: &[Id<T>]) -> Result<(Batch<T>, Related), SourceError> {
+    async fn many<T: Model>(&self, credential: &Credential, ids: &[Id<T>]) -> Result<(Batch<T>, Related), SourceError> {
         let filters = ids.iter().map(|id| ("filter{id.in}", id.uuid().to_string())).collect();
         let query = &ListQuery { filters, ..ListQuery::default() };
         let related = &Mutex::new(Related::default());
         // Pages that are smaller than the batch: read on until every id came or the list ended.
         let read = window(Source::BrainStem, 0, ids.len() as u64, |at, count| async move {
-            let listed = self.page::<T>(query, at, count).await?;
+            let listed = self.page::<T>(credential, query, at, count).await?;
             related.lock().unwrap_or_else(PoisonError::into_inner).append(listed.related);
             Ok(Arc::new(listed.page))
         });
@@ -270,8 +276,13 @@ impl BrainStem {
     }
 
     /// One record by its own URL.
-    async fn record<T: Model>(&self, id: Id<T>) -> Result<(Option<Weighed<T>>, Related), SourceError> {
-        let Some(body) = self.get(self.url::<T>(Some(id))?).await? else {
+    async fn record<T: Model>(
+        &self,
+        credential: &Credential,
+        id: Id<T>,
+    ) -> Result<(Option<Weighed<T>>, Related), SourceError> {
+        let answer = self.send(credential, self.url::<T>(Some(id))?).await?;
+        let Some(body) = accept(answer).map_err(error)? else {
             return Ok((None, Related::default()));
         };
         let (record, related) = answer::one::<T>(&body, self.generation).map_err(|why| error(Fault::Invalid(why)))?;
@@ -282,14 +293,14 @@ impl BrainStem {
         }
     }
 
-    async fn get(&self, url: Url) -> Result<Option<Bytes>, SourceError> {
-        let answer = self.client.send(&Request::get(url, self.authorization.clone())).await?;
-        accept(answer).map_err(error)
-    }
-
     /// The list's URL, where the page starts, and how many records it is asked for.
-    fn page_url<T: Model>(&self, query: &ListQuery, at: u64, count: u64) -> Result<(Url, u64, u64), SourceError> {
-        let (page, limit) = covering_page(at, count, self.page_cap.get());
+    fn page_url<T: Model>(
+        &self,
+        query: &ListQuery,
+        (at, count): (u64, u64),
+        page_cap: u64,
+    ) -> Result<(Url, u64, u64), SourceError> {
+        let (page, limit) = covering_page(at, count, page_cap);
         let start = (page - 1) * limit;
         let mut include = query.include.as_slice();
         loop {
@@ -353,11 +364,4 @@ fn portal_segment(portal: Portal) -> &'static str {
 
 fn error(fault: Fault) -> SourceError {
     SourceError { of: Source::BrainStem, fault }
-}
-
-/// An `Authorization` header that reqwest's own logging leaves out.
-fn authorization(scheme: &str, token: &str) -> Result<HeaderValue, reqwest::header::InvalidHeaderValue> {
-    let mut value = HeaderValue::try_from(format!("{scheme} {token}"))?;
-    value.set_sensitive(true);
-    Ok(value)
 }

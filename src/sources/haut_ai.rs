@@ -16,8 +16,8 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    CredentialId, Fault, SourceError, Traffic, UpstreamMetrics, accept,
-    client::{Answer, Bounds, UpstreamClient},
+    ByCredential, Credential, Fault, Malformed, SourceError, Traffic, UpstreamMetrics, accept,
+    client::{Answer, Bounds, Request, UpstreamClient},
     is_past_the_end,
     paging::{MAX_PAGE, PAGES_DO_NOT_FOLLOW, Page, PageCap, Weighed, covering_page, window},
     wire::{Whole, record},
@@ -51,9 +51,9 @@ pub struct HautAi {
     datasets: Option<Vec<Uuid>>,
     sexes_path: String,
     q_covers_name: bool,
-    credential: CredentialId,
+    credential: Credential,
     traffic: Traffic,
-    page_cap: PageCap,
+    page_caps: ByCredential<PageCap>,
     /// GET of one subject is inferred, not documented: the server said that it does not have it.
     lacks_detail: AtomicBool,
 }
@@ -91,14 +91,30 @@ impl HautAi {
             q_covers_name: config.q_covers_name,
             credential: access::credential(config),
             traffic: Traffic::default(),
-            page_cap: PageCap::default(),
+            page_caps: ByCredential::default(),
             lacks_detail: AtomicBool::new(false),
         })
     }
 
-    /// What the gateway itself is allowed to see.
-    pub fn credential(&self) -> CredentialId {
-        self.credential
+    /// The gateway's own credential; one that is missing where callers bring theirs.
+    pub fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// Whether callers bring their own credentials.
+    pub fn takes_credentials(&self) -> bool {
+        self.access.takes_credentials()
+    }
+
+    /// What a caller brought for it.
+    pub fn credential_of(&self, given: &[u8]) -> Result<Credential, Malformed> {
+        Credential::brought(Source::HautAi, "", access::SCHEME, given)
+    }
+
+    /// Whether the server answers at all, whatever it says to one who shows nothing: the status.
+    pub async fn reach(&self) -> Result<u16, SourceError> {
+        let answer = self.client.send(&Request::get(self.url(&["companies"]), None)).await?;
+        Ok(answer.status.as_u16())
     }
 
     pub fn traffic(&self) -> &Traffic {
@@ -131,13 +147,14 @@ impl HautAi {
     }
 
     /// The company's datasets, in the order of the configuration or else the server's.
-    pub async fn datasets(&self) -> Result<Vec<Dataset>, SourceError> {
+    pub async fn datasets(&self, credential: &Credential) -> Result<Vec<Dataset>, SourceError> {
         let company = self.company().await?;
         let (mut found, mut at) = (Vec::<Dataset>::new(), 0);
         loop {
             let read = window(Source::HautAi, at, MAX_PAGE, |at, count| async move {
                 let url = self.url(&["companies", &company.to_string(), "datasets"]);
-                let page = self.page(url, at, count, |json| wire::dataset(record(json).ok()?, company)).await?;
+                let read = |json: &str| wire::dataset(record(json).ok()?, company);
+                let page = self.page(credential, url, (at, count), read).await?;
                 Ok(Arc::new(page))
             });
             let read = read.await?;
@@ -165,13 +182,14 @@ impl HautAi {
     /// A page that holds the subject at `at` of a dataset, and as many as it can of the `count` from there on.
     pub async fn subjects(
         &self,
+        credential: &Credential,
         dataset: DatasetId,
         search: Option<&str>,
         at: u64,
         count: u64,
     ) -> Result<Page<Subject>, SourceError> {
         let url = self.list_url(dataset, search);
-        self.page(url, at, count, |json| wire::subject(record(json).ok()?, dataset)).await
+        self.page(credential, url, (at, count), |json| wire::subject(record(json).ok()?, dataset)).await
     }
 
     /// What makes one read of [`subjects`](Self::subjects) the same as another: the list's URL and the stretch.
@@ -189,15 +207,15 @@ impl HautAi {
     }
 
     /// One subject by its own URL.
-    pub async fn subject(&self, id: HautAiSubjectId) -> Result<Detail, SourceError> {
+    pub async fn subject(&self, credential: &Credential, id: HautAiSubjectId) -> Result<Detail, SourceError> {
         if self.lacks_detail.load(Ordering::Relaxed) {
             return Ok(Detail::NotServed);
         }
-        self.traffic.watch(self.detail(id)).await
+        self.traffic.watch(self.detail(credential, id)).await
     }
 
-    async fn detail(&self, id: HautAiSubjectId) -> Result<Detail, SourceError> {
-        let answer = self.send(&self.subjects_url(id.dataset_id(), Some(id.subject))).await?;
+    async fn detail(&self, credential: &Credential, id: HautAiSubjectId) -> Result<Detail, SourceError> {
+        let answer = self.send(credential, &self.subjects_url(id.dataset_id(), Some(id.subject))).await?;
         if answer.status.as_u16() == 405 {
             self.lacks_detail.store(true, Ordering::Relaxed);
             return Ok(Detail::NotServed);
@@ -216,14 +234,14 @@ impl HautAi {
 
     /// The dictionary of biological sexes; `None` where the server has none at the configured path, which is not
     /// documented.
-    pub async fn biological_sexes(&self) -> Result<Option<Vec<BiologicalSex>>, SourceError> {
-        self.traffic.watch(self.dictionary()).await
+    pub async fn biological_sexes(&self, credential: &Credential) -> Result<Option<Vec<BiologicalSex>>, SourceError> {
+        self.traffic.watch(self.dictionary(credential)).await
     }
 
-    async fn dictionary(&self) -> Result<Option<Vec<BiologicalSex>>, SourceError> {
+    async fn dictionary(&self, credential: &Credential) -> Result<Option<Vec<BiologicalSex>>, SourceError> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path(), self.sexes_path.trim_start_matches('/')));
-        let Some(body) = accept(self.send(&url).await?).map_err(error)? else {
+        let Some(body) = accept(self.send(credential, &url).await?).map_err(error)? else {
             return Ok(None);
         };
         // A bare list, or one page that is not told to be paged.
@@ -236,14 +254,14 @@ impl HautAi {
     /// The page of any list that holds the record at `at`, or the list's end.
     async fn page<T>(
         &self,
+        credential: &Credential,
         url: Url,
-        at: u64,
-        count: u64,
+        (at, count): (u64, u64),
         read: impl Fn(&str) -> Option<T>,
     ) -> Result<Page<T>, SourceError> {
         // Again where the server cuts its pages to a size that it told only now.
         for _ in 0..3 {
-            let page = self.traffic.watch(self.numbered_page(url.clone(), at, count, &read)).await?;
+            let page = self.traffic.watch(self.numbered_page(credential, url.clone(), (at, count), &read)).await?;
             if let Some(page) = page.filter(|page| page.holds(at) || page.is_end()) {
                 return Ok(page);
             }
@@ -254,15 +272,16 @@ impl HautAi {
     /// `None`: where the page stands is not certain, and another size has to be asked for.
     async fn numbered_page<T>(
         &self,
+        credential: &Credential,
         mut url: Url,
-        at: u64,
-        count: u64,
+        (at, count): (u64, u64),
         read: impl Fn(&str) -> Option<T>,
     ) -> Result<Option<Page<T>>, SourceError> {
-        let (number, size) = covering_page(at, count, self.page_cap.get());
+        let page_cap = self.page_caps.of(credential.id);
+        let (number, size) = covering_page(at, count, page_cap.get());
         let start = (number - 1) * size;
         url.query_pairs_mut().append_pair("page", &number.to_string()).append_pair("page_size", &size.to_string());
-        let answer = self.send(&url).await?;
+        let answer = self.send(credential, &url).await?;
         if number > 1 && is_past_the_end(&answer) {
             return Ok(Some(Page::nothing_at(start)));
         }
@@ -285,7 +304,7 @@ impl HautAi {
             _ => 0,
         };
         if came < size && (1..size).contains(&own_size) {
-            self.page_cap.learn(own_size);
+            page_cap.learn(own_size);
             if number > 1 {
                 return Ok(None);
             }
@@ -293,8 +312,8 @@ impl HautAi {
         Ok(Some(Page { start, items, total, follows: Some(follows) }))
     }
 
-    async fn send(&self, url: &Url) -> Result<Answer, SourceError> {
-        self.access.send(self, url).await
+    async fn send(&self, credential: &Credential, url: &Url) -> Result<Answer, SourceError> {
+        self.access.send(self, credential, url).await
     }
 
     fn list_url(&self, dataset: DatasetId, search: Option<&str>) -> Url {

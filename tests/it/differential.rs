@@ -23,6 +23,7 @@ use subject_gateway::{
     access::Scopes,
     cache::Sources,
     config::CostMode,
+    loaders::Credentials,
     sandbox::{Fault, FaultKind},
     schema::{
         self, GatewaySchema, RequestContext,
@@ -48,7 +49,8 @@ struct Told {
 
 async fn told(schema: &GatewaySchema, sources: &Arc<Sources>, document: &str, is_stock: bool) -> Option<Told> {
     let deadline = Instant::now() + Duration::from_secs(60);
-    let context = RequestContext::new(sources, Scopes::all(), &Arc::default(), deadline);
+    let context =
+        RequestContext::new(sources, Scopes::all(), &Credentials::of_service(sources), &Arc::default(), deadline);
     let request = Request::new(document);
     let request = if is_stock { request.data(StockLists) } else { request };
     let mut prepared = prepare(schema, request, true).ok()?;

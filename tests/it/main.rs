@@ -12,6 +12,7 @@ mod events;
 mod federation;
 mod fields;
 mod flavours;
+mod forward;
 mod fuzz;
 mod haut_ai;
 mod http;

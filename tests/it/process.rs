@@ -117,6 +117,17 @@ pub(crate) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
+/// What `sandbox` says when it is ready.
+pub(crate) fn welcome_of_sandbox(variables: &[(&str, &str)]) -> String {
+    let variables: Vec<_> = [("GATEWAY_LISTEN", "127.0.0.1:0")].iter().chain(variables).copied().collect();
+    let mut child = gateway(&["sandbox"], &variables).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let told: Vec<String> = lines.take_while(|line| !line.starts_with("Ctrl-C")).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    told.join("\n")
+}
+
 /// A running `serve`; killed with the test.
 pub(crate) struct Serving {
     child: Child,

@@ -53,6 +53,11 @@ impl TestApp {
         self.sandbox.brainstem()
     }
 
+    /// For another process over the same upstreams.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// A new process in place of this one, over the same upstreams.
     pub(crate) fn restart(&mut self) {
         self.app = App::new(&self.config).unwrap();
@@ -111,6 +116,12 @@ impl Builder {
     pub(crate) fn legacy(mut self) -> Self {
         self.legacy = true;
         self.set("BRAINSTEM_GENERATION", "legacy").set("BRAINSTEM_AUTH_SCHEME", "Token")
+    }
+
+    /// Callers bring their own credentials.
+    pub(crate) fn forward(self) -> Self {
+        let forward = self.set("GATEWAY_CREDENTIALS", "forward").set("BRAINSTEM_PORTAL", "private");
+        forward.unset("HAUT_AI_TOKEN").unset("BRAINSTEM_TOKEN")
     }
 
     /// Sets a variable of the configuration.

@@ -39,8 +39,11 @@ impl Search {
             Err(error) => return self.fail(&error),
         }
         if self.missing.len() >= LISTING_FROM {
-            // Where listing fails, asking one by one may still do.
-            let _ = self.list(|pages_left, missing| pages_left < missing).await;
+            match self.list(|pages_left, missing| pages_left < missing).await {
+                Err(error) if error.is_denial() => return self.fail(&error),
+                // Where listing fails, asking one by one may still do.
+                Ok(()) | Err(_) => {}
+            }
         }
         let unserved = self.ask_one_by_one().await;
         if unserved.is_empty() {
@@ -66,7 +69,7 @@ impl Search {
                 seen.insert(subject.record.id);
                 if let Some(position) = self.missing.iter().position(|id| SubjectId::HautAi(*id) == subject.record.id) {
                     let id = self.missing.swap_remove(position);
-                    self.found.insert(subject_key(self.viewer.credential, id), Ok(Some(subject)));
+                    self.found.insert(subject_key(self.viewer.credential.id, id), Ok(Some(subject)));
                 }
             }
             at = window.end;
@@ -87,7 +90,7 @@ impl Search {
         let asked = stream::iter(std::mem::take(&mut self.missing))
             .map(|id| async move {
                 viewer.note_request();
-                (id, shared.source.subject(id).await)
+                (id, shared.source.subject(&viewer.credential, id).await)
             })
             .buffer_unordered(FAN_OUT);
         let answers: Vec<_> = asked.collect().await;
@@ -95,7 +98,7 @@ impl Search {
         for (id, answer) in answers {
             let answer = match answer {
                 Ok(Detail::There(subject)) => {
-                    self.shared.learn(began, self.viewer.credential, &subject.record);
+                    self.shared.learn(began, self.viewer.credential.id, [&*subject.record]);
                     Ok(Some(subject))
                 }
                 Ok(Detail::Absent) => Ok(None),
@@ -105,14 +108,14 @@ impl Search {
                 }
                 Err(error) => Err(error),
             };
-            self.found.insert(subject_key(self.viewer.credential, id), answer);
+            self.found.insert(subject_key(self.viewer.credential.id, id), answer);
         }
         unserved
     }
 
     fn fail(mut self, error: &SourceError) -> Fetched<RecordKey, Subject> {
         for id in self.missing {
-            self.found.insert(subject_key(self.viewer.credential, id), Err(error.clone()));
+            self.found.insert(subject_key(self.viewer.credential.id, id), Err(error.clone()));
         }
         self.found
     }

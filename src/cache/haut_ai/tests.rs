@@ -33,25 +33,26 @@ fn subject(name: &str) -> Subject {
 fn what_was_read_before_a_purge_teaches_nothing_after_it() {
     let sources = sources();
     let shared = &sources.haut_ai.as_ref().unwrap().0;
-    let credential = shared.source.credential();
-    let names = || shared.taught().values().filter_map(|entry| entry.name.clone()).collect::<Vec<_>>();
+    let credential = shared.source.credential().id;
+    let taught = shared.taught.of(credential);
+    let names = || lock(&taught).values().filter_map(|entry| entry.name.clone()).collect::<Vec<_>>();
     let began = shared.stores.records.moment();
-    shared.learn(began, credential, &subject("old"));
+    shared.learn(began, credential, [&subject("old")]);
     assert_eq!(names(), ["old"]);
     // No write changes the dictionary, and no purge of the other source.
     let written = Touched::new(Source::HautAi, []);
     shared.stores.records.advance(&written, false);
     shared.stores.sweep(&written);
     sources.purge(&Purge::Source(Source::BrainStem));
-    shared.learn(began, credential, &subject("new"));
+    shared.learn(began, credential, [&subject("new")]);
     assert_eq!(names(), ["new"]);
     for purge in [Purge::Source(Source::HautAi), Purge::Nodes(vec![NodeId::Subject(subject("").id)])] {
         let began = shared.stores.records.moment();
         sources.purge(&purge);
         assert!(names().is_empty());
-        shared.learn(began, credential, &subject("late"));
+        shared.learn(began, credential, [&subject("late")]);
         assert!(names().is_empty(), "{purge:?}");
     }
-    shared.learn(shared.stores.records.moment(), credential, &subject("later"));
+    shared.learn(shared.stores.records.moment(), credential, [&subject("later")]);
     assert_eq!(names(), ["later"]);
 }

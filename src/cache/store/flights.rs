@@ -176,9 +176,9 @@ fn refused<K: Key>(keys: Vec<K>, fault: &Fault) -> Vec<(K, Flight<K>)> {
     keys.into_iter().map(|key| (key, flight.clone())).collect()
 }
 
-/// Why the source is not asked was told when that began.
+/// Why the source is not asked was told when that began; what is wrong with a caller's credential is told to the caller.
 fn tell(error: &SourceError) {
-    if matches!(error.fault, Fault::Paused { .. }) {
+    if matches!(error.fault, Fault::Paused { .. } | Fault::Denied(_)) {
         tracing::debug!(source = error.of.code(), fault = %error.fault, "a read failed");
     } else {
         tracing::warn!(source = error.of.code(), fault = %error.fault, "a read failed");

@@ -15,7 +15,7 @@ use crate::{
     cache::{Requests, metrics::CacheMetrics},
     config::Lifetime,
     domain::Source,
-    sources::{CredentialId, Fault},
+    sources::{Credential, CredentialId, Fault},
 };
 
 mod suspicion;
@@ -56,7 +56,7 @@ fn viewer() -> Viewer {
 
 fn viewer_with(provenance: &Arc<Provenance>) -> Viewer {
     let requests = Arc::new(Requests::new(u64::MAX));
-    Viewer::new(CredentialId::of(Source::BrainStem, &["test"]), provenance, &requests)
+    Viewer::new(Credential::own(CredentialId::of(Source::BrainStem, &["test"])), provenance, &requests)
 }
 
 impl<K: Key> Store<K> {

@@ -19,13 +19,21 @@ use crate::{
 
 impl CachedBrainStem {
     /// Makes a subject.
-    pub async fn create(&self, input: &AnimalInput, deadline: Instant) -> Result<Written<Subject>, WriteError> {
+    pub async fn create(
+        &self,
+        viewer: &Viewer,
+        input: &AnimalInput,
+        deadline: Instant,
+    ) -> Result<Written<Subject>, WriteError> {
         let attempt = Arc::new(Attempt::default());
         let write = async {
             let wrong = self.source.problems(input, Purpose::Create);
-            if wrong.is_empty() { self.source.create(input, &attempt).await } else { Ok(Written::Rejected(wrong)) }
+            if !wrong.is_empty() {
+                return Ok(Written::Rejected(wrong));
+            }
+            self.source.create(&viewer.credential, input, &attempt).await
         };
-        let plan = self.plan(Change::Created, [], Sweep::AtOnce);
+        let plan = plan(viewer, Change::Created, [], Sweep::AtOnce);
         self.stores.write(plan, deadline, Arc::clone(&attempt), write, |made| vec![made.id]).await
     }
 
@@ -40,11 +48,11 @@ impl CachedBrainStem {
         let attempt = Arc::new(Attempt::default());
         let write = async {
             match self.check_update(viewer, id, input).await? {
-                Written::Done(()) => self.source.update(id, input, &attempt).await,
+                Written::Done(()) => self.source.update(&viewer.credential, id, input, &attempt).await,
                 refused => Ok(refused.map(|()| None)),
             }
         };
-        let plan = self.plan(Change::Updated, [id], Sweep::AtOnce);
+        let plan = plan(viewer, Change::Updated, [id], Sweep::AtOnce);
         self.stores.write(plan, deadline, Arc::clone(&attempt), write, |_| vec![SubjectId::BrainStem(id)]).await
     }
 
@@ -69,13 +77,14 @@ impl CachedBrainStem {
     /// Deletes a subject.
     pub async fn delete(
         &self,
+        viewer: &Viewer,
         id: Id<Subject>,
         sweep: Sweep<'_>,
         deadline: Instant,
     ) -> Result<Written<()>, WriteError> {
         let attempt = Arc::new(Attempt::default());
-        let write = self.source.delete(id, &attempt);
-        let plan = self.plan(Change::Deleted, [id], sweep);
+        let write = self.source.delete(&viewer.credential, id, &attempt);
+        let plan = plan(viewer, Change::Deleted, [id], sweep);
         self.stores.write(plan, deadline, Arc::clone(&attempt), write, |()| vec![SubjectId::BrainStem(id)]).await
     }
 
@@ -83,10 +92,10 @@ impl CachedBrainStem {
     pub fn sweep_at_last(&self, ids: &[Id<Subject>]) -> SweepAtLast {
         self.stores.sweep_at_last(touched(ids.iter().copied()))
     }
+}
 
-    fn plan<'a>(&self, change: Change, ids: impl IntoIterator<Item = Id<Subject>>, sweep: Sweep<'a>) -> Plan<'a> {
-        Plan { change, touched: touched(ids), sweep, credential: self.source.credential() }
-    }
+fn plan<'a>(viewer: &Viewer, change: Change, ids: impl IntoIterator<Item = Id<Subject>>, sweep: Sweep<'a>) -> Plan<'a> {
+    Plan { change, touched: touched(ids), sweep, credential: viewer.credential.id }
 }
 
 fn touched(ids: impl IntoIterator<Item = Id<Subject>>) -> Touched {

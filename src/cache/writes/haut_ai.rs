@@ -32,12 +32,14 @@ impl CachedHautAi {
         let attempt = Arc::new(Attempt::default());
         let write = async {
             match self.check(viewer, dataset, input, Purpose::Create).await? {
-                Written::Done((input, by_sex)) => self.source().create(dataset, &input, by_sex, &attempt).await,
+                Written::Done((input, by_sex)) => {
+                    self.source().create(&viewer.credential, dataset, &input, by_sex, &attempt).await
+                }
                 Written::NotThere => Ok(Written::NotThere),
                 Written::Rejected(wrong) => Ok(Written::Rejected(wrong)),
             }
         };
-        let plan = self.plan(Change::Created, []);
+        let plan = plan(viewer, Change::Created, []);
         self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |made| vec![made.id]).await
     }
 
@@ -52,12 +54,14 @@ impl CachedHautAi {
         let attempt = Arc::new(Attempt::default());
         let write = async {
             match self.check(viewer, id.dataset_id(), input, Purpose::Update).await? {
-                Written::Done((input, by_sex)) => self.source().update(id, &input, by_sex, &attempt).await,
+                Written::Done((input, by_sex)) => {
+                    self.source().update(&viewer.credential, id, &input, by_sex, &attempt).await
+                }
                 Written::NotThere => Ok(Written::NotThere),
                 Written::Rejected(wrong) => Ok(Written::Rejected(wrong)),
             }
         };
-        let plan = self.plan(Change::Updated, [id]);
+        let plan = plan(viewer, Change::Updated, [id]);
         self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |_| vec![SubjectId::HautAi(id)]).await
     }
 
@@ -95,26 +99,41 @@ impl CachedHautAi {
     }
 
     /// Deletes a subject.
-    pub async fn delete(&self, id: HautAiSubjectId, deadline: Instant) -> Result<Written<()>, WriteError> {
+    pub async fn delete(
+        &self,
+        viewer: &Viewer,
+        id: HautAiSubjectId,
+        deadline: Instant,
+    ) -> Result<Written<()>, WriteError> {
         let attempt = Arc::new(Attempt::default());
-        let write = self.if_covered(id.dataset_id(), self.source().delete(id, &attempt));
-        let plan = self.plan(Change::Deleted, [id]);
+        let write = self.if_covered(id.dataset_id(), self.source().delete(&viewer.credential, id, &attempt));
+        let plan = plan(viewer, Change::Deleted, [id]);
         self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |()| vec![SubjectId::HautAi(id)]).await
     }
 
     /// Deletes the files of a subject's images.
-    pub async fn clear_photos(&self, id: HautAiSubjectId, deadline: Instant) -> Result<Written<()>, WriteError> {
+    pub async fn clear_photos(
+        &self,
+        viewer: &Viewer,
+        id: HautAiSubjectId,
+        deadline: Instant,
+    ) -> Result<Written<()>, WriteError> {
         let attempt = Arc::new(Attempt::default());
-        let write = self.if_covered(id.dataset_id(), self.source().clear_photos(id, &attempt));
-        let plan = self.plan(Change::Cleared, [id]);
+        let write = self.if_covered(id.dataset_id(), self.source().clear_photos(&viewer.credential, id, &attempt));
+        let plan = plan(viewer, Change::Cleared, [id]);
         self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |()| vec![SubjectId::HautAi(id)]).await
     }
 
     /// Clears what is known about a subject beside its name and images.
-    pub async fn clear_metadata(&self, id: HautAiSubjectId, deadline: Instant) -> Result<Written<()>, WriteError> {
+    pub async fn clear_metadata(
+        &self,
+        viewer: &Viewer,
+        id: HautAiSubjectId,
+        deadline: Instant,
+    ) -> Result<Written<()>, WriteError> {
         let attempt = Arc::new(Attempt::default());
-        let write = self.if_covered(id.dataset_id(), self.source().clear_metadata(id, &attempt));
-        let plan = self.plan(Change::Cleared, [id]);
+        let write = self.if_covered(id.dataset_id(), self.source().clear_metadata(&viewer.credential, id, &attempt));
+        let plan = plan(viewer, Change::Cleared, [id]);
         self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, |()| vec![SubjectId::HautAi(id)]).await
     }
 
@@ -122,6 +141,7 @@ impl CachedHautAi {
     /// there.
     pub async fn delete_many(
         &self,
+        viewer: &Viewer,
         dataset: DatasetId,
         subjects: &[Uuid],
         deadline: Instant,
@@ -129,8 +149,9 @@ impl CachedHautAi {
         let attempt = Arc::new(Attempt::default());
         let DatasetId { company, dataset: of } = dataset;
         let id = |subject: &Uuid| HautAiSubjectId { company, dataset: of, subject: *subject };
-        let write = self.if_covered(dataset, self.source().delete_many(dataset, subjects, &attempt));
-        let plan = self.plan(Change::Deleted, subjects.iter().map(id));
+        let write =
+            self.if_covered(dataset, self.source().delete_many(&viewer.credential, dataset, subjects, &attempt));
+        let plan = plan(viewer, Change::Deleted, subjects.iter().map(id));
         let gone = |deleted: &Vec<Uuid>| deleted.iter().map(|subject| SubjectId::HautAi(id(subject))).collect();
         self.0.stores.write(plan, deadline, Arc::clone(&attempt), write, gone).await
     }
@@ -142,11 +163,11 @@ impl CachedHautAi {
     ) -> Result<Written<T>, SourceError> {
         if self.source().covers(dataset).await? { write.await } else { Ok(Written::NotThere) }
     }
+}
 
-    fn plan(&self, change: Change, ids: impl IntoIterator<Item = HautAiSubjectId>) -> Plan<'static> {
-        let touched = Touched::new(Source::HautAi, ids.into_iter().map(SubjectId::HautAi));
-        Plan { change, touched, sweep: Sweep::AtOnce, credential: self.source().credential() }
-    }
+fn plan(viewer: &Viewer, change: Change, ids: impl IntoIterator<Item = HautAiSubjectId>) -> Plan<'static> {
+    let touched = Touched::new(Source::HautAi, ids.into_iter().map(SubjectId::HautAi));
+    Plan { change, touched, sweep: Sweep::AtOnce, credential: viewer.credential.id }
 }
 
 fn no_such_sex() -> FieldError {

@@ -3,7 +3,7 @@
 use std::{
     net::IpAddr,
     num::NonZeroU32,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
 
@@ -30,6 +30,7 @@ use super::protocol::{Close, Name, Protocol, REFUSED, Received, Sent};
 use crate::{
     access::{Caller, Denied},
     http::{Service, answer::Refusal, connections::Ending},
+    loaders::Credentials,
     schema::streaming::{self, Step, UnderWay},
 };
 
@@ -41,11 +42,20 @@ pub(super) struct Connection {
     pub(super) service: Arc<Service>,
     /// Whom the handshake's headers show.
     pub(super) caller: Option<Caller>,
+    /// What the handshake's headers show to the sources.
+    pub(super) credentials: Credentials,
     pub(super) protocol: GraphQLProtocol,
     /// The address at the other end.
     pub(super) peer: IpAddr,
     pub(super) ending: Ending,
     pub(super) place: OwnedSemaphorePermit,
+}
+
+/// What is shown to the sources.
+struct Shown {
+    of_handshake: Credentials,
+    /// With what `connection_init` shows beside; there from then on.
+    all: OnceLock<Credentials>,
 }
 
 /// Ends a connection that is not wanted.
@@ -75,19 +85,24 @@ impl Connection {
     /// Carries the connection to its end.
     pub(super) async fn carry(self, socket: WebSocket) {
         let began = Instant::now();
-        let Self { service, caller, protocol, peer, mut ending, place } = self;
+        let Self { service, caller, credentials, protocol, peer, mut ending, place } = self;
         let caller = Arc::new(SetOnce::new_with(caller));
         let (mut sink, mut stream) = socket.split();
         // Without room: what async-graphql does not take is not read, and what the client does not take is not produced.
         let (to_graphql, from_client) = mpsc::channel(0);
         let (to_client, from_graphql) = mpsc::channel(0);
         let (answers, answered) = mpsc::channel(0);
+        let credentials = Arc::new(Shown { of_handshake: credentials, all: OnceLock::new() });
         let under_way = UnderWay::default();
-        let operations =
-            Operations { service: Arc::clone(&service), caller: Arc::clone(&caller), under_way: under_way.clone() };
+        let operations = Operations {
+            service: Arc::clone(&service),
+            caller: Arc::clone(&caller),
+            credentials: Arc::clone(&credentials),
+            under_way: under_way.clone(),
+        };
         let graphql = GraphQLWebSocket::new_with_pair(to_client, from_client, operations, protocol);
         let graphql = graphql.on_ping(|_, payload| future::ready(Ok(payload))).serve();
-        let line = Line::new(service, Arc::clone(&caller), peer);
+        let line = Line::new(service, Arc::clone(&caller), credentials, peer);
         let close = tokio::select! {
             close = line.inward(&mut stream, to_graphql, answers) => close,
             close = line.outward(&mut sink, from_graphql, answered) => close,
@@ -116,6 +131,7 @@ struct Line {
     service: Arc<Service>,
     /// There from `connection_init` on.
     caller: Arc<SetOnce<Caller>>,
+    credentials: Arc<Shown>,
     peer: IpAddr,
     protocol: Mutex<Protocol>,
     /// When the client last gave a sign of life.
@@ -123,9 +139,9 @@ struct Line {
 }
 
 impl Line {
-    fn new(service: Arc<Service>, caller: Arc<SetOnce<Caller>>, peer: IpAddr) -> Self {
+    fn new(service: Arc<Service>, caller: Arc<SetOnce<Caller>>, credentials: Arc<Shown>, peer: IpAddr) -> Self {
         let protocol = Mutex::new(Protocol::new(service.max_operations));
-        Self { service, caller, peer, protocol, heard: Mutex::new(Instant::now()) }
+        Self { service, caller, credentials, peer, protocol, heard: Mutex::new(Instant::now()) }
     }
 
     /// From the client to async-graphql, until one of them ends or the client breaks the protocol.
@@ -149,7 +165,7 @@ impl Line {
                 Err(close) => return Some(close),
             };
             let passed_on = match received {
-                Received::Init(payload) => match self.admit(&payload).await {
+                Received::Init(payload) => match self.take(&payload).await {
                     Ok(()) => graphql.send(Ok(Message::Text(text))).await,
                     Err(close) => return Some(close),
                 },
@@ -174,6 +190,16 @@ impl Line {
     fn count(&self) -> Result<(), Refusal> {
         let who = self.caller.get().and_then(|caller| caller.identity);
         self.service.load.count(who, self.peer, NonZeroU32::MIN)
+    }
+
+    /// Takes what `connection_init` shows, beside what the handshake did.
+    async fn take(&self, payload: &Map<String, Value>) -> Result<(), Close> {
+        self.admit(payload).await?;
+        let Shown { of_handshake, all } = &*self.credentials;
+        let credentials = self.service.credentials_of_init(of_handshake.clone(), payload);
+        let credentials = credentials.map_err(|refusal| Close::bad_init(refusal.message))?;
+        all.get_or_init(|| credentials);
+        Ok(())
     }
 
     /// Lets the caller in by what `connection_init` shows, or by what the handshake did.
@@ -269,6 +295,7 @@ fn stop(name: Name) -> Message {
 struct Operations {
     service: Arc<Service>,
     caller: Arc<SetOnce<Caller>>,
+    credentials: Arc<Shown>,
     under_way: UnderWay,
 }
 
@@ -280,7 +307,9 @@ impl Executor for Operations {
     fn execute_stream(&self, request: Request, _: Option<Arc<Data>>) -> BoxStream<'static, Response> {
         // None is granted before `connection_init`, and nothing begins before it.
         let scopes = self.caller.get().map(|caller| caller.scopes).unwrap_or_default();
-        let caller = streaming::Caller { under_way: self.under_way.clone(), ..self.service.caller(scopes) };
+        let Shown { of_handshake, all } = &*self.credentials;
+        let caller = self.service.caller(scopes, all.get().unwrap_or(of_handshake).clone());
+        let caller = streaming::Caller { under_way: self.under_way.clone(), ..caller };
         let steps = streaming::run(self.service.schema.clone(), caller, request, false);
         steps.map(answer).boxed()
     }

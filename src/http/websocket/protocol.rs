@@ -43,6 +43,11 @@ impl Close {
     fn bad_request(reason: &'static str) -> Self {
         Self::of(4400, reason)
     }
+
+    /// `connection_init` shows something that can't be used; `reason` in 123 bytes at most.
+    pub(super) fn bad_init(reason: Cow<'static, str>) -> Self {
+        Self { code: 4400, reason }
+    }
 }
 
 /// What async-graphql calls an operation. Unlike the client's id it is never used again: a client may take an id anew while

@@ -175,7 +175,7 @@ async fn run(
         Job::People(dataset, people) => {
             let outcome = match haut_ai(request) {
                 _ if refused.is_some() => refused.map_or(Ok(Written::NotThere), Err),
-                Some((source, _)) => source.delete_many(dataset, &people, deadline).await,
+                Some((source, viewer)) => source.delete_many(viewer, dataset, &people, deadline).await,
                 None => Ok(Written::NotThere),
             };
             let DatasetId { company, dataset } = dataset;
@@ -185,9 +185,10 @@ async fn run(
         }
         Job::Animal(animal) => {
             let id = SubjectId::BrainStem(animal);
-            let outcome = match &request.sources.brainstem {
+            let sweep = swept.map_or(Sweep::AtOnce, Sweep::AtLast);
+            let outcome = match request.sources.brainstem.as_ref().zip(request.viewers.brainstem.as_ref()) {
                 _ if refused.is_some() => refused.map_or(Ok(Written::NotThere), Err),
-                Some(source) => source.delete(animal, swept.map_or(Sweep::AtOnce, Sweep::AtLast), deadline).await,
+                Some((source, viewer)) => source.delete(viewer, animal, sweep, deadline).await,
                 None => Ok(Written::NotThere),
             };
             (vec![id], outcome.map(|written| written.map(|()| vec![id])))

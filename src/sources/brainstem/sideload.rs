@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{BrainStem, Fault, Model};
+use crate::sources::Credential;
 
 /// How long a server that refused to bring something along is not asked for it again.
 const REFUSED_FOR: Duration = Duration::from_secs(600);
@@ -72,9 +73,10 @@ impl Learnt {
 }
 
 impl BrainStem {
-    /// How many records one of `model` refers to in `field`, on average of those that came lately. `None`: none came yet.
-    pub fn mean_size(&self, model: &'static str, field: &'static str) -> Option<f64> {
-        lock(&self.learnt.sizes).get(&(model, field)).map(|mean| mean.related / mean.records)
+    /// How many records one of `model` refers to in `field`, on average of those that were shown lately to this one who asks.
+    /// `None`: none were yet.
+    pub fn mean_size(&self, credential: &Credential, model: &'static str, field: &'static str) -> Option<f64> {
+        lock(&self.hints.of(credential.id).learnt.sizes).get(&(model, field)).map(|mean| mean.related / mean.records)
     }
 }
 

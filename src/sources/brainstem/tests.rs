@@ -233,7 +233,7 @@ proptest! {
             prop_assert!((1..=MAX_BATCH).contains(&batch.len()));
             let filters = batch.iter().map(|id| ("filter{id.in}", id.uuid().to_string())).collect();
             let query = ListQuery { filters, ..ListQuery::default() };
-            let url = client.page_url::<Procedure>(&query, 40, 10).unwrap().0;
+            let url = client.page_url::<Procedure>(&query, (40, 10), 100).unwrap().0;
             let line = format!("GET {}?{} HTTP/1.1\r\n", url.path(), url.query().unwrap()).len();
             // One id is asked for by its own URL.
             prop_assert!(line <= REQUEST_LINE || batch.len() == 1, "{}", line);

@@ -11,7 +11,7 @@ use crate::{
         write::{AnimalInput, FieldError, Purpose},
     },
     sources::{
-        Fault, SourceError,
+        Credential, Fault, SourceError,
         client::Request,
         write::{Attempt, Reply, Written, refusal::field_errors, reply, without_body},
     },
@@ -57,8 +57,13 @@ impl BrainStem {
     }
 
     /// Makes a subject.
-    pub async fn create(&self, input: &AnimalInput, attempt: &Attempt) -> Result<Written<Subject>, SourceError> {
-        match self.write_subject(None, input, attempt).await? {
+    pub async fn create(
+        &self,
+        credential: &Credential,
+        input: &AnimalInput,
+        attempt: &Attempt,
+    ) -> Result<Written<Subject>, SourceError> {
+        match self.write_subject(credential, None, input, attempt).await? {
             // Without its id nobody can be told what was made.
             Written::Done(made) => Ok(Written::Done(
                 made.ok_or_else(|| error(Fault::Invalid("the subject that it made has no readable id")))?,
@@ -75,23 +80,30 @@ impl BrainStem {
     /// Changes a subject. `None`: it is changed, and the answer does not show it readably.
     pub async fn update(
         &self,
+        credential: &Credential,
         id: Id<Subject>,
         input: &AnimalInput,
         attempt: &Attempt,
     ) -> Result<Written<Option<Subject>>, SourceError> {
-        let written = self.write_subject(Some(id), input, attempt).await?;
+        let written = self.write_subject(credential, Some(id), input, attempt).await?;
         Ok(written.map(|subject| subject.filter(|subject| subject.source_id() == id.uuid())))
     }
 
     /// Deletes a subject.
-    pub async fn delete(&self, id: Id<Subject>, attempt: &Attempt) -> Result<Written<()>, SourceError> {
+    pub async fn delete(
+        &self,
+        credential: &Credential,
+        id: Id<Subject>,
+        attempt: &Attempt,
+    ) -> Result<Written<()>, SourceError> {
         // Never with a body, which may mean a deletion of many.
-        let reply = self.write(Method::DELETE, Some(id), None, attempt).await?;
+        let reply = self.write(credential, (Method::DELETE, Some(id)), None, attempt).await?;
         Ok(without_body(Source::BrainStem, reply).map(drop))
     }
 
     async fn write_subject(
         &self,
+        credential: &Credential,
         id: Option<Id<Subject>>,
         input: &AnimalInput,
         attempt: &Attempt,
@@ -107,7 +119,7 @@ impl BrainStem {
             body.entry("tags").or_insert_with(|| json!([]));
         }
         let sent = Value::Object(body);
-        Ok(match self.write(method, id, Some(sent.to_string().into_bytes()), attempt).await? {
+        Ok(match self.write(credential, (method, id), Some(sent.to_string().into_bytes()), attempt).await? {
             Reply::Done(body) => Written::Done(self.written(&body)),
             Reply::NotThere => Written::NotThere,
             Reply::Refused(body) => {
@@ -124,14 +136,14 @@ impl BrainStem {
 
     async fn write(
         &self,
-        method: Method,
-        id: Option<Id<Subject>>,
+        credential: &Credential,
+        (method, id): (Method, Option<Id<Subject>>),
         body: Option<Vec<u8>>,
         attempt: &Attempt,
     ) -> Result<Reply, SourceError> {
-        let request = Request { method, url: self.url(id)?, authorization: self.authorization.clone(), body };
+        let request = Request { method, url: self.url(id)?, authorization: None, body };
         let sent = async {
-            let answer = self.client.send_noting(&request, attempt).await?;
+            let answer = self.send_noting(credential, request, attempt).await?;
             reply(answer, attempt).map_err(error)
         };
         self.traffic.watch_write(Box::pin(sent)).await

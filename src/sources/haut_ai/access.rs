@@ -1,4 +1,4 @@
-//! Showing Haut.AI who asks: a private token, or a login whose token is shared and renewed.
+//! Showing Haut.AI who asks: a private token, a login whose token is shared and renewed, or what the caller brought.
 //!
 //! Logging in often is rate limited, so one flight at a time does it, everybody uses its token, it is renewed before it
 //! expires, and a login that failed is not tried again at once.
@@ -21,8 +21,9 @@ use crate::{
     config::{self, HautAiAccess},
     domain::Source,
     sources::{
-        CredentialId, Fault, SourceError, accept,
+        Credential, CredentialId, Fault, SourceError, accept,
         client::{Answer, Request},
+        credential::unless_denied,
         wire::Text,
         write::Attempt,
     },
@@ -33,9 +34,14 @@ const LOGIN_PAUSE: Duration = Duration::from_secs(10);
 /// The server may name a longer time; it may also name nonsense.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
+/// What a token is shown with.
+pub(super) const SCHEME: &str = "Bearer";
+
 pub(super) enum Access {
     Token(HeaderValue),
     Login(Box<Login>),
+    /// Callers bring their own.
+    Forward,
 }
 
 pub(super) struct Login {
@@ -75,12 +81,12 @@ struct Tokens {
     company_id: Text,
 }
 
-pub(super) fn credential(config: &config::HautAi) -> CredentialId {
+pub(super) fn credential(config: &config::HautAi) -> Credential {
+    let own = |secrets: &[&str]| Credential::own(CredentialId::of(Source::HautAi, secrets));
     match &config.access {
-        HautAiAccess::Token(token) => CredentialId::of(Source::HautAi, &[token.expose_secret()]),
-        HautAiAccess::Login { username, password } => {
-            CredentialId::of(Source::HautAi, &[username.expose_secret(), password.expose_secret()])
-        }
+        HautAiAccess::Token(token) => own(&[token.expose_secret()]),
+        HautAiAccess::Login { username, password } => own(&[username.expose_secret(), password.expose_secret()]),
+        HautAiAccess::Forward => Credential::missing(),
     }
 }
 
@@ -97,21 +103,31 @@ impl Access {
                 current: std::sync::Mutex::default(),
                 renewal: Mutex::default(),
             })),
+            HautAiAccess::Forward => Self::Forward,
         })
+    }
+
+    pub(super) fn takes_credentials(&self) -> bool {
+        matches!(self, Self::Forward)
     }
 
     /// The company that the login belongs to.
     pub(super) async fn company(&self, source: &HautAi) -> Result<Uuid, SourceError> {
         let told = match self {
-            Self::Token(_) => None,
+            Self::Token(_) | Self::Forward => None,
             Self::Login(login) => login.session(source, None).await?.company,
         };
         told.ok_or_else(|| error(Fault::Invalid("the login names no company; set HAUT_AI_COMPANY_ID")))
     }
 
     /// Sends a read.
-    pub(super) async fn send(&self, source: &HautAi, url: &Url) -> Result<Answer, SourceError> {
-        self.send_noting(source, Request::get(url.clone(), None), &Attempt::default()).await
+    pub(super) async fn send(
+        &self,
+        source: &HautAi,
+        credential: &Credential,
+        url: &Url,
+    ) -> Result<Answer, SourceError> {
+        self.send_noting(source, credential, Request::get(url.clone(), None), &Attempt::default()).await
     }
 
     /// Sends any request, and notes whether the server may have acted on it. A 401 under a login means that the token has
@@ -119,15 +135,22 @@ impl Access {
     pub(super) async fn send_noting(
         &self,
         source: &HautAi,
+        credential: &Credential,
         mut request: Request,
         attempt: &Attempt,
     ) -> Result<Answer, SourceError> {
         let login = match self {
-            Self::Token(token) => {
+            // The gateway's own is for nobody who was to bring one.
+            Self::Token(token) if credential.is_own() => {
                 request.authorization = Some(token.clone());
                 return source.client.send_noting(&request, attempt).await;
             }
-            Self::Login(login) => login,
+            Self::Login(login) if credential.is_own() => login,
+            Self::Token(_) | Self::Login(_) | Self::Forward => {
+                request.authorization = Some(credential.header(Source::HautAi)?);
+                let answer = source.client.send_noting(&request, attempt).await?;
+                return unless_denied(Source::HautAi, answer, attempt);
+            }
         };
         let token = login.session(source, None).await?.authorization.clone();
         request.authorization = Some(token.clone());
@@ -266,6 +289,7 @@ fn pause(failure: &SourceError) -> Duration {
     match failure.fault {
         Fault::RateLimited { retry_after } => retry_after.unwrap_or(LOGIN_PAUSE).min(LONGEST_PAUSE),
         Fault::Refused { .. }
+        | Fault::Denied(_)
         | Fault::Conflict
         | Fault::TooManyRequests { .. }
         | Fault::Status(_)
@@ -277,7 +301,7 @@ fn pause(failure: &SourceError) -> Duration {
 
 /// An `Authorization` header that reqwest's own logging leaves out.
 fn bearer(token: &str) -> Result<HeaderValue, reqwest::header::InvalidHeaderValue> {
-    let mut value = HeaderValue::try_from(format!("Bearer {token}"))?;
+    let mut value = HeaderValue::try_from(format!("{SCHEME} {token}"))?;
     value.set_sensitive(true);
     Ok(value)
 }

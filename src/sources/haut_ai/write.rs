@@ -13,7 +13,7 @@ use crate::{
         write::{FieldError, FieldErrorCode, PersonInput, Purpose},
     },
     sources::{
-        Fault, SourceError,
+        Credential, Fault, SourceError,
         client::Request,
         wire::record,
         write::{
@@ -89,13 +89,15 @@ impl HautAi {
     /// Makes a subject. `input` says its sex by the dictionary's id; `by_sex`: the caller said it in another way.
     pub async fn create(
         &self,
+        credential: &Credential,
         dataset: DatasetId,
         input: &PersonInput,
         by_sex: bool,
         attempt: &Attempt,
     ) -> Result<Written<Subject>, SourceError> {
         let url = self.subjects_url(dataset, None);
-        let written = self.write_subject(Method::POST, url, (input, Purpose::Create), by_sex, attempt).await?;
+        let written =
+            self.write_subject(credential, (Method::POST, url), (input, Purpose::Create), by_sex, attempt).await?;
         // Without its id nobody can be told what was made.
         let unreadable = || error(Fault::Invalid("the subject that it made has no readable id"));
         match written.map(|body| subject(&body, dataset)) {
@@ -108,21 +110,23 @@ impl HautAi {
     /// Changes a subject. `None`: it is changed, and the answer does not show it readably.
     pub async fn update(
         &self,
+        credential: &Credential,
         id: HautAiSubjectId,
         input: &PersonInput,
         by_sex: bool,
         attempt: &Attempt,
     ) -> Result<Written<Option<Subject>>, SourceError> {
         let url = self.subjects_url(id.dataset_id(), Some(id.subject));
-        let written = self.write_subject(Method::PATCH, url, (input, Purpose::Update), by_sex, attempt).await?;
+        let written =
+            self.write_subject(credential, (Method::PATCH, url), (input, Purpose::Update), by_sex, attempt).await?;
         let of_id = |subject: &Subject| subject.source_id() == id.subject;
         Ok(written.map(|body| subject(&body, id.dataset_id()).filter(of_id)))
     }
 
     async fn write_subject(
         &self,
-        method: Method,
-        url: Url,
+        credential: &Credential,
+        to: (Method, Url),
         (input, purpose): (&PersonInput, Purpose),
         by_sex: bool,
         attempt: &Attempt,
@@ -131,7 +135,7 @@ impl HautAi {
             Ok(body) => Value::Object(body),
             Err(errors) => return Ok(Written::Rejected(errors)),
         };
-        Ok(match self.write(method, url, Some(sent.to_string().into_bytes()), attempt).await? {
+        Ok(match self.write(credential, to, Some(sent.to_string().into_bytes()), attempt).await? {
             Reply::Done(body) => Written::Done(body),
             Reply::NotThere => Written::NotThere,
             Reply::Refused(body) => {
@@ -141,23 +145,39 @@ impl HautAi {
     }
 
     /// Deletes a subject.
-    pub async fn delete(&self, id: HautAiSubjectId, attempt: &Attempt) -> Result<Written<()>, SourceError> {
-        self.delete_at(self.subjects_url(id.dataset_id(), Some(id.subject)), attempt).await
+    pub async fn delete(
+        &self,
+        credential: &Credential,
+        id: HautAiSubjectId,
+        attempt: &Attempt,
+    ) -> Result<Written<()>, SourceError> {
+        self.delete_at(credential, self.subjects_url(id.dataset_id(), Some(id.subject)), attempt).await
     }
 
     /// Deletes the files of a subject's images.
-    pub async fn clear_photos(&self, id: HautAiSubjectId, attempt: &Attempt) -> Result<Written<()>, SourceError> {
-        self.delete_at(self.below(id, "storage"), attempt).await
+    pub async fn clear_photos(
+        &self,
+        credential: &Credential,
+        id: HautAiSubjectId,
+        attempt: &Attempt,
+    ) -> Result<Written<()>, SourceError> {
+        self.delete_at(credential, self.below(id, "storage"), attempt).await
     }
 
     /// Clears what is known about a subject beside its name and images.
-    pub async fn clear_metadata(&self, id: HautAiSubjectId, attempt: &Attempt) -> Result<Written<()>, SourceError> {
-        self.delete_at(self.below(id, "metadata"), attempt).await
+    pub async fn clear_metadata(
+        &self,
+        credential: &Credential,
+        id: HautAiSubjectId,
+        attempt: &Attempt,
+    ) -> Result<Written<()>, SourceError> {
+        self.delete_at(credential, self.below(id, "metadata"), attempt).await
     }
 
     /// Deletes at most [`MAX_BULK`] subjects of one dataset; gives those that were there.
     pub async fn delete_many(
         &self,
+        credential: &Credential,
         dataset: DatasetId,
         subjects: &[Uuid],
         attempt: &Attempt,
@@ -173,7 +193,7 @@ impl HautAi {
         for subject in subjects {
             url.query_pairs_mut().append_pair("subjects_ids", &subject.to_string());
         }
-        let reply = self.write(Method::DELETE, url, None, attempt).await?;
+        let reply = self.write(credential, (Method::DELETE, url), None, attempt).await?;
         let body = match without_body(Source::HautAi, reply) {
             Written::Done(body) => body,
             refused => return Ok(refused.map(|_| Vec::new())),
@@ -183,21 +203,26 @@ impl HautAi {
         Ok(Written::Done(answer.deleted))
     }
 
-    async fn delete_at(&self, url: Url, attempt: &Attempt) -> Result<Written<()>, SourceError> {
-        let reply = self.write(Method::DELETE, url, None, attempt).await?;
+    async fn delete_at(
+        &self,
+        credential: &Credential,
+        url: Url,
+        attempt: &Attempt,
+    ) -> Result<Written<()>, SourceError> {
+        let reply = self.write(credential, (Method::DELETE, url), None, attempt).await?;
         Ok(without_body(Source::HautAi, reply).map(drop))
     }
 
     async fn write(
         &self,
-        method: Method,
-        url: Url,
+        credential: &Credential,
+        (method, url): (Method, Url),
         body: Option<Vec<u8>>,
         attempt: &Attempt,
     ) -> Result<Reply, SourceError> {
         let request = Request { method, url, authorization: None, body };
         let sent = async {
-            let answer = self.access.send_noting(self, request, attempt).await?;
+            let answer = self.access.send_noting(self, credential, request, attempt).await?;
             reply(answer, attempt).map_err(error)
         };
         self.traffic.watch_write(Box::pin(sent)).await

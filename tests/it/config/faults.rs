@@ -21,7 +21,7 @@ fn a_value_that_is_not_sound_is_told_with_what_was_expected() {
     let table = [
         ("GATEWAY_LISTEN", "8080", "an address and port such as 127.0.0.1:8080 or [::1]:8080, found \"8080\""),
         ("GATEWAY_AUTH", "basic", "one of `none`, `api-key`, `jwt`, found \"basic\""),
-        ("GATEWAY_CREDENTIALS", "forward", "`service`, found \"forward\""),
+        ("GATEWAY_CREDENTIALS", "both", "one of `service`, `forward`, found \"both\""),
         ("GATEWAY_PLAYGROUND", "yes", "true or false, found \"yes\""),
         (
             "GATEWAY_ALLOWED_HOSTS",

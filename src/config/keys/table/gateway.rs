@@ -30,9 +30,11 @@ pub(super) const KEYS: &[Key] = &[
     value(
         Section::Gateway,
         "credentials",
-        Kind::Choice(&["service"]),
+        Kind::Choice(&["service", "forward"]),
         "service",
-        "Whose upstream credentials are used. This version has only `service`: the gateway's own.",
+        "Whose credentials the sources are asked with: `service`, the gateway's own; `forward`, those that callers bring in \
+         `X-Haut-AI-Authorization` and `X-BrainSTEM-Authorization`. `HAUT_AI_COMPANY_ID` and `BRAINSTEM_PORTAL` then \
+         configure the sources, and tokens and passwords here are faults.",
     ),
     value(
         Section::Gateway,

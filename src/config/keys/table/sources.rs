@@ -23,7 +23,13 @@ pub(super) const KEYS: &[Key] = &[
     unset(Section::HautAi, "username_file", Kind::SecretFile, "none", "A file that holds the user name."),
     unset(Section::HautAi, "password", Kind::Secret, "none", "With `username`."),
     unset(Section::HautAi, "password_file", Kind::SecretFile, "none", "A file that holds the password."),
-    unset(Section::HautAi, "company_id", Kind::Uuid, "from the login", "The company; required with a token."),
+    unset(
+        Section::HautAi,
+        "company_id",
+        Kind::Uuid,
+        "from the login",
+        "The company; required with a token, and with `GATEWAY_CREDENTIALS=forward`, where it configures the source.",
+    ),
     unset(
         Section::HautAi,
         "dataset_ids",
@@ -66,7 +72,8 @@ pub(super) const KEYS: &[Key] = &[
         "portal",
         Kind::Choice(&["private", "public", "super"]),
         "private",
-        "`public` needs no token, configures the source by itself and reads only; `super` exists on legacy servers.",
+        "`public` needs no token, configures the source by itself and reads only; `super` exists on legacy servers. With \
+         `GATEWAY_CREDENTIALS=forward` each of them configures the source, once it is set.",
     ),
     unset(Section::BrainStem, "token", Kind::Token, "none", "A personal token. Configures the source."),
     unset(Section::BrainStem, "token_file", Kind::SecretFile, "none", "A file that holds the token."),
