@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow};
 use clap::ArgMatches;
 use subject_gateway::{
     app::App,
-    config::{Config, Gateway},
+    config::{Config, Gateway, Limits},
     http::server::{self, Terms},
     telemetry,
 };
@@ -18,6 +18,7 @@ use super::{FAILED, input};
 pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let config = Config::load(input(flags))?;
     telemetry::install(&config.gateway)?;
+    raise_file_limit(&config.limits);
     let app = App::new(&config)?;
     let (listener, address) = listen(&config.gateway).await?;
     info!(
@@ -27,6 +28,18 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
         "listening"
     );
     serve(&config, &app, listener).await
+}
+
+/// Every connection is an open file, and many systems allow a process few unless it asks for more.
+fn raise_file_limit(limits: &Limits) {
+    let needed = limits.sockets + limits.connections + 2 * limits.upstream.concurrency;
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) if files < needed as u64 => {
+            warn!(files, needed, "this process may have fewer open files than its limits of connections need");
+        }
+        Ok(_) => {}
+        Err(error) => warn!(%error, "the limit of open files could not be raised"),
+    }
 }
 
 /// Takes the configured address.
@@ -74,6 +87,7 @@ pub(crate) async fn serve(config: &Config, app: &App, listener: TcpListener) -> 
             Ok(ExitCode::SUCCESS)
         }
         () = stop => Ok(ExitCode::FAILURE),
+        () = app.keep_up() => Ok(ExitCode::FAILURE),
         _ = signals.next() => {
             warn!("stopped at once by a second signal");
             Ok(ExitCode::from(FAILED))

@@ -25,7 +25,6 @@ pub(super) async fn run(
     deadline: Instant,
     tells_cost: bool,
 ) -> Result<Vec<Ended>, Refusal> {
-    check_number(members.len(), service.batch)?;
     let requests: Vec<_> = members.into_iter().map(|member| request(service, member)).collect();
     let answer = async |request| answer(service, rights, request, deadline, tells_cost).await;
     if requests.iter().flatten().any(may_write) {
@@ -41,7 +40,8 @@ pub(super) async fn run(
     }
 }
 
-fn check_number(members: usize, limit: usize) -> Result<(), Refusal> {
+/// Whether a batch has members, and no more than are allowed.
+pub(super) fn check_number(members: usize, limit: usize) -> Result<(), Refusal> {
     match members {
         _ if limit == 0 => Err(Refusal::bad_input("Expected an object: request batching is off.")),
         0 => Err(Refusal::bad_input("Expected at least one request in the array.")),

@@ -13,16 +13,24 @@ use super::answer::Refusal;
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     places: Arc<Semaphore>,
+    /// For those who have yet to say who they are: as many more, so that they keep nobody out who did.
+    strangers: Arc<Semaphore>,
 }
 
 impl Connections {
     pub(super) fn new(places: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)) }
+        let places = || Arc::new(Semaphore::new(places));
+        Self { places: places(), strangers: places() }
     }
 
     /// A place, held for as long as the connection lives; `None`: there is none left.
     pub(super) fn enter(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    /// As [`enter`](Self::enter), for one who has yet to say who it is.
+    pub(super) fn enter_as_stranger(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.strangers).try_acquire_owned().ok()
     }
 
     /// For one who found no place.

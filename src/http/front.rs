@@ -28,7 +28,7 @@ use tower_http::cors::CorsLayer;
 use tracing::Instrument as _;
 
 use super::{
-    GRAPHQL, Service,
+    GRAPHQL, Service, WEBSOCKET,
     accept::Format,
     admission,
     connections::Connection,
@@ -90,10 +90,9 @@ impl Front {
     async fn dispatch(&self, mut request: Request, notes: &Notes) -> Response {
         let admitted = self.service.admit(request.uri().path(), request.headers()).await;
         let admitted = admitted.map(|caller| caller.inspect(|caller| notes.caller(caller)));
-        // Probes and pages don't count; one who is not let in does.
-        if !matches!(admitted, Ok(None))
-            && let Err(refusal) = notes.count(&self.service.load, NonZeroU32::MIN)
-        {
+        // Probes and pages don't count; one who is not let in does, and a WebSocket that has yet to say who it is.
+        let is_counted = !matches!(admitted, Ok(None)) || request.uri().path() == WEBSOCKET;
+        if is_counted && let Err(refusal) = notes.count(&self.service.load, NonZeroU32::MIN) {
             return admission::refuse(refusal, request.headers());
         }
         let caller = match admitted {

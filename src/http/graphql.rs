@@ -172,6 +172,7 @@ impl Asked {
     }
 
     async fn batch(&self, members: Vec<Value>) -> Result<Vec<Ended>, Refusal> {
+        batch::check_number(members.len(), self.service.batch)?;
         // The first one counted as the request.
         if let Some(more) = u32::try_from(members.len()).ok().and_then(|all| NonZeroU32::new(all.saturating_sub(1))) {
             self.notes.count(&self.service.load, more)?;

@@ -31,7 +31,7 @@ use crate::{
     loaders::Credentials,
     schema::{
         lists::to_json,
-        streaming::{self, Step},
+        streaming::{self, Step, UnderWay},
     },
 };
 
@@ -125,7 +125,7 @@ impl Service {
         let under_way = operation.under_way.clone();
         let steps = streaming::run(self.schema.clone(), operation, request, no_mutations);
         let steps = steps.map(|step| answer(&step));
-        let events = self.until_outlived(caller, steps).map(|answer| next(&answer));
+        let events = self.until_outlived(caller, under_way.clone(), steps).map(|answer| next(&answer));
         let events = events.chain(stream::once(future::ready(COMPLETE.to_owned())));
         let mut ending = notes.connection().ending.clone();
         // Without a last event where the gateway ends: the client is to come back.
@@ -145,14 +145,20 @@ impl Service {
     fn until_outlived(
         self: &Arc<Self>,
         caller: Caller,
+        under_way: UnderWay,
         answers: impl Stream<Item = String> + Send + 'static,
     ) -> impl Stream<Item = String> + Send + 'static {
         let service = Arc::clone(self);
         asynk_strim::stream_fn(async move |mut out| {
-            let outlived = service.access.outlived(&caller);
+            // What was begun is still answered.
+            let outlived = async {
+                service.access.outlived(&caller).await;
+                under_way.none().await;
+            };
             tokio::pin!(answers, outlived);
             loop {
                 tokio::select! {
+                    biased;
                     answer = answers.next() => match answer {
                         Some(answer) => out.yield_item(answer).await,
                         None => return,

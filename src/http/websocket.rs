@@ -64,7 +64,9 @@ pub(super) async fn upgrade(
     let Some(protocol) = negotiate(request).await else {
         return upgrade.on_upgrade(|socket| close_at_once(socket, Close::NO_PROTOCOL));
     };
-    let Some(place) = service.connections.enter() else {
+    let connections = &service.connections;
+    let place = if caller.is_some() { connections.enter() } else { connections.enter_as_stranger() };
+    let Some(place) = place else {
         return Connections::full().answer(Format::Json);
     };
     let caller = caller.map(|Extension(caller)| caller);

@@ -86,6 +86,22 @@ const LOOKUPS: &[(&str, &str, u32)] =
 /// The lists among them, and the argument that has an id, or what holds one, for each of their objects.
 const IDS: &[(&str, &str, &str)] = &[("Query", "_entities", "representations"), ("Query", "nodes", "ids")];
 
+/// What tells of the schema, as long as it is in this one: clients ask for it seldom, and routers once.
+const TELLING: &[(&str, &str, u32)] = &[("_Service", "sdl", 1_000)];
+
+/// How long the lists of introspection are, on average.
+const TOLD: &[(&str, &str, u32)] = &[
+    ("__Directive", "args", 2),
+    ("__Field", "args", 1),
+    ("__Schema", "directives", 10),
+    ("__Schema", "types", 130),
+    ("__Type", "enumValues", 2),
+    ("__Type", "fields", 6),
+    ("__Type", "inputFields", 2),
+    ("__Type", "interfaces", 1),
+    ("__Type", "possibleTypes", 1),
+];
+
 /// The weight of a field of a type; `None`: what its own type costs.
 pub(super) fn weight(of: &str, field: &str) -> Option<u32> {
     find(WEIGHTS, of, field)
@@ -98,7 +114,12 @@ pub(super) fn assumed_size(of: &str, field: &str) -> Option<u32> {
 
 /// As [`weight`], also of fields that routers are not shown.
 pub(super) fn estimated_weight(of: &str, field: &str) -> Option<u32> {
-    weight(of, field).or_else(|| find(LOOKUPS, of, field))
+    weight(of, field).or_else(|| find(LOOKUPS, of, field)).or_else(|| find(TELLING, of, field))
+}
+
+/// As [`assumed_size`], also of the lists of introspection.
+pub(super) fn estimated_size(of: &str, field: &str) -> Option<u32> {
+    assumed_size(of, field).or_else(|| find(TOLD, of, field))
 }
 
 /// The argument that says how long a list is; each of its objects costs [`BATCHED`], too.

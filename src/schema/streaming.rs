@@ -56,12 +56,13 @@ pub struct Caller {
 pub struct UnderWay(watch::Sender<usize>);
 
 /// Held while an operation is being executed.
-struct Begun<'a>(&'a UnderWay);
+pub struct Begun(UnderWay);
 
 impl UnderWay {
-    fn begin(&self) -> Begun<'_> {
+    /// One more, until what this gives is dropped.
+    pub fn begin(&self) -> Begun {
         self.0.send_modify(|number| *number += 1);
-        Begun(self)
+        Begun(self.clone())
     }
 
     /// Waits until there are none.
@@ -71,7 +72,7 @@ impl UnderWay {
     }
 }
 
-impl Drop for Begun<'_> {
+impl Drop for Begun {
     fn drop(&mut self) {
         self.0.0.send_modify(|number| *number -= 1);
     }
@@ -87,21 +88,27 @@ pub enum Step {
 /// Runs an operation until it ends, or for as long as somebody takes its answers. With `no_mutations`, as over GET, none is
 /// run.
 pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations: bool) -> impl Stream<Item = Step> {
+    // From here on, since an end may begin before this is asked for anything; and until the last step was taken.
+    let begun = caller.under_way.begin();
     asynk_strim::stream_fn(async move |mut steps| {
-        let ready = match specification(&schema).prepare(request) {
+        let prepared = contained(async { specification(&schema).prepare(request) }).await;
+        let ready = match prepared.unwrap_or_else(|failure| Err(vec![failure.error()])) {
             Ok(ready) => ready,
             Err(errors) => return steps.yield_item(Step::Refused(errors)).await,
         };
         if ready.ty != OperationType::Subscription {
             return steps.yield_item(once(&schema, &caller, ready, no_mutations).await).await;
         }
+        // A subscription goes on for as long as it is let.
+        drop(begun);
         // Before the arguments are read: nothing that happens from now on is missed.
         let mut listener = caller.sources.listen();
         let subscription = Subscription { schema, caller, request: Repeatable::of(ready.request) };
-        let interest = match subscription.begin().await {
-            Ok(Some(interest)) => interest,
-            Ok(None) => return,
-            Err(errors) => return steps.yield_item(Step::Refused(errors)).await,
+        let interest = match contained(subscription.begin()).await {
+            Ok(Ok(Some(interest))) => interest,
+            Ok(Ok(None)) => return,
+            Ok(Err(errors)) => return steps.yield_item(Step::Refused(errors)).await,
+            Err(failure) => return steps.yield_item(Step::Refused(vec![failure.error()])).await,
         };
         while let Some(event) = listener.next().await {
             let event = match event {
@@ -109,7 +116,11 @@ pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations
                 Err(FellBehind) => return steps.yield_item(Step::Refused(vec![fell_behind()])).await,
             };
             for ids in interest.within(&event).chunks(AT_ONCE) {
-                for change in subscription.read(&event, ids).await {
+                let read = contained(subscription.read(&event, ids)).await;
+                let Ok(changes) = read else {
+                    return steps.yield_item(Step::Refused(vec![Failure::Panicked.error()])).await;
+                };
+                for change in changes {
                     steps.yield_item(Step::Answer(Box::new(subscription.tell(change).await))).await;
                 }
             }
@@ -119,7 +130,6 @@ pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations
 
 /// A query or mutation: one answer.
 async fn once(schema: &GatewaySchema, caller: &Caller, ready: Ready, no_mutations: bool) -> Step {
-    let _begun = caller.under_way.begin();
     let Ok(_place) = caller.places.try_acquire() else {
         return Step::Refused(vec![retryable(
             "This gateway executes as many operations as it allows.",
@@ -192,6 +202,8 @@ impl Subscription {
             let told = ids.iter().filter(|id| self.sees_what_others_cannot(event, **id));
             return told.map(|id| SubjectChange::new(Kind::Deleted, *id, None, event)).collect();
         }
+        // One write is told to all at once, and each reads: they wait for each other rather than be refused.
+        let _place = self.caller.places.acquire().await;
         let (context, _) = self.caller.request();
         let context = &context;
         let told = join_all(ids.iter().map(async |id| {
@@ -235,6 +247,7 @@ impl Subscription {
     }
 
     async fn tell(&self, change: SubjectChange) -> Response {
+        let _place = self.caller.places.acquire().await;
         let (context, deadline) = self.caller.request();
         let execution = self.execute(context, Occasion::Change(change));
         let told = timeout_at((deadline + MARGIN).into(), contained(execution)).await;

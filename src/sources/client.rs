@@ -260,7 +260,9 @@ fn tell(pass: Pass<'_>, outcome: &Result<Answer, SourceError>) {
         // Mostly of this one request: a record that a server stumbles over must not keep others from the rest.
         Ok(answer) if answer.status == StatusCode::INTERNAL_SERVER_ERROR => pass.answered_oddly(),
         // Whoever checks credentials may do so before a server that is broken, and callers may bring any.
-        Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => pass.answered_oddly(),
+        Ok(answer) if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            pass.answered_oddly();
+        }
         Ok(answer) if answer.status.is_server_error() => pass.failed(),
         Err(SourceError { fault: Fault::Timeout | Fault::Unreachable(_), .. }) => pass.failed(),
         Ok(_) | Err(_) => pass.answered(),

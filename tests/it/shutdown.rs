@@ -8,52 +8,101 @@ use std::{
 };
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::{events::socket::Gateway, process::Serving, util::TestApp};
+use crate::{
+    events::socket::{Gateway, soon},
+    process::Serving,
+    util::TestApp,
+    writes::{ANIMAL, animal_id},
+};
 
+const UPDATE: &str =
+    "mutation($id: ID!) { subjectUpdate(id: $id, input: {brainStem: {description: \"x\"}}) { userErrors { code } } }";
 const LIST: &str = "{ subjects(first: 1, filter: {sources: [BRAINSTEM]}) { nodes { id } } }";
 
 /// A gateway whose next read of BrainSTEM takes a while.
 async fn slow() -> Gateway {
     let gateway = Gateway::of(TestApp::builder()).await;
-    gateway.app.brainstem().set_knobs(|knobs| knobs.latency = Duration::from_millis(300));
+    gateway.app.brainstem().set_knobs(|knobs| knobs.latency = Duration::from_millis(100));
     gateway
 }
 
-async fn asked(gateway: &Gateway) {
-    while gateway.app.brainstem().log().is_empty() {
+async fn asked(gateway: &Gateway, times: usize) {
+    while gateway.app.brainstem().log().len() < times {
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test]
-async fn an_operation_on_a_websocket_finishes_before_it_is_closed() {
-    let gateway = slow().await;
-    let mut socket = gateway.socket().await;
-    socket.subscribe("1", LIST, json!({})).await;
-    asked(&gateway).await;
-    let (ended, _app) = gateway.shut_down_apart();
-    assert!(socket.event().await["data"]["subjects"]["nodes"][0]["id"].is_string());
-    let (code, _) = loop {
-        match socket.read().await {
-            Ok(message) => assert_eq!(message["type"], "complete"),
-            Err(close) => break close.expect("a close frame"),
+async fn operations_on_a_websocket_finish_before_it_is_closed() {
+    // Between the end of an operation and its last message there was room for the end of all.
+    for _ in 0..20 {
+        let gateway = slow().await;
+        let mut socket = gateway.socket().await;
+        socket.subscribe("1", LIST, json!({})).await;
+        socket.subscribe("2", UPDATE, json!({"id": animal_id(ANIMAL)})).await;
+        asked(&gateway, 2).await;
+        let address = gateway.host().replace("localhost", "127.0.0.1");
+        let (ended, _app) = gateway.shut_down_apart();
+        while tokio::net::TcpStream::connect(&address).await.is_ok() {}
+        for _ in 0..10 {
+            // Whoever is to hear of the end has heard of it.
+            tokio::task::yield_now().await;
         }
-    };
-    assert_eq!(code, 1001);
-    drop(socket);
-    assert!(ended.await.unwrap());
+        socket.subscribe("3", LIST, json!({})).await;
+        let mut messages = Vec::new();
+        let code = loop {
+            match socket.read().await {
+                Ok(message) => messages.push((message["type"].clone(), message["id"].clone())),
+                Err(close) => break close.expect("a close frame").0,
+            }
+        };
+        for message in ["next", "complete"].iter().flat_map(|ty| [(json!(ty), json!("1")), (json!(ty), json!("2"))]) {
+            assert!(messages.contains(&message), "{message:?}: {messages:?}");
+        }
+        assert!(!messages.contains(&(json!("next"), json!("3"))), "nothing is begun any more: {messages:?}");
+        assert_eq!(code, 1001);
+        drop(socket);
+        assert!(ended.await.unwrap());
+    }
 }
 
 #[tokio::test]
-async fn a_query_over_a_stream_of_events_finishes() {
-    let gateway = slow().await;
-    let mut stream = gateway.stream(LIST, json!({})).await;
-    asked(&gateway).await;
-    let (ended, _app) = gateway.shut_down_apart();
-    assert!(stream.event().await["data"]["subjects"]["nodes"][0]["id"].is_string());
-    drop(stream);
-    assert!(ended.await.unwrap());
+async fn operations_over_a_stream_of_events_finish() {
+    for query in [LIST, "mutation { subjectMetadataClear(id: \"x\") { userErrors { code } } }"] {
+        let gateway = slow().await;
+        let mut stream = gateway.stream(query, json!({})).await;
+        let (ended, _app) = gateway.shut_down_apart();
+        assert!(stream.event().await["data"].is_object());
+        stream.completes().await;
+        drop(stream);
+        assert!(ended.await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn one_whose_request_comes_after_the_end_began_is_answered_on_every_transport() {
+    for (path, last) in [("/graphql", "\"Query\"}}"), ("/graphql/stream", "event: complete\ndata:\n\n")] {
+        let gateway = slow().await;
+        // The connection was made before; what it is for is still on its way.
+        let mut connection =
+            tokio::net::TcpStream::connect(gateway.host().replace("localhost", "127.0.0.1")).await.unwrap();
+        tokio::task::yield_now().await;
+        let (ended, _app) = gateway.shut_down_apart();
+        tokio::task::yield_now().await;
+        let body = r#"{"query":"{ __typename }"}"#;
+        let accept = if path.ends_with("stream") { "text/event-stream" } else { "application/json" };
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\naccept: {accept}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        soon(connection.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(last), "{path}: {answer}");
+        assert!(ended.await.unwrap());
+    }
 }
 
 /// A request on a connection that stays, and whether the connection goes on after its answer; `None`: no connection was made.

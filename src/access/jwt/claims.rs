@@ -68,8 +68,7 @@ impl Claims {
 
     /// Whoever the token is about, by way of the program that asks.
     pub(super) fn identity(&self) -> Identity {
-        let texts = [&self.sub, &self.azp, &self.client_id].into_iter().filter_map(Words::text);
-        Identity::of(texts.collect::<Vec<_>>())
+        Identity::of([&self.sub, &self.azp, &self.client_id].map(Words::text))
     }
 
     /// The program that asks, if its name is fit for a log.

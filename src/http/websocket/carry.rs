@@ -3,7 +3,10 @@
 use std::{
     net::IpAddr,
     num::NonZeroU32,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -102,17 +105,21 @@ impl Connection {
         };
         let graphql = GraphQLWebSocket::new_with_pair(to_client, from_client, operations, protocol);
         let graphql = graphql.on_ping(|_, payload| future::ready(Ok(payload))).serve();
-        let line = Line::new(service, Arc::clone(&caller), credentials, peer);
+        let line = Line::new(service, Arc::clone(&caller), credentials, peer, place);
+        let graphql = async {
+            graphql.await;
+            // What it sent last is still on its way out.
+            future::pending::<()>().await;
+        };
         let close = tokio::select! {
-            close = line.inward(&mut stream, to_graphql, answers) => close,
-            close = line.outward(&mut sink, from_graphql, answered) => close,
-            () = line.wait_for_init() => Some(Close::NO_INIT),
-            () = line.outlived() => Some(Close::OUTLIVED),
-            () = async {
-                ending.begun().await;
-                under_way.none().await;
-            } => Some(Close::GOING_AWAY),
+            // In this order: what is there to be sent is sent before an end is noticed.
+            biased;
             () = graphql => None,
+            close = line.outward(&mut sink, from_graphql, answered) => close,
+            close = line.inward(&mut stream, to_graphql, answers) => close,
+            () = line.wait_for_init() => Some(Close::NO_INIT),
+            () = line.end_after(line.outlived(), &under_way) => Some(Close::OUTLIVED),
+            () = line.end_after(ending.begun(), &under_way) => Some(Close::GOING_AWAY),
         };
         let code = close.as_ref().map(|close| close.code);
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -122,7 +129,7 @@ impl Connection {
             say_goodbye(sink, stream, close).await;
         }
         // The gateway's end waits for the goodbye, too.
-        drop((place, ending));
+        drop(ending);
     }
 }
 
@@ -133,15 +140,26 @@ struct Line {
     caller: Arc<SetOnce<Caller>>,
     credentials: Arc<Shown>,
     peer: IpAddr,
+    /// A stranger's until somebody is let in.
+    place: Mutex<OwnedSemaphorePermit>,
     protocol: Mutex<Protocol>,
     /// When the client last gave a sign of life.
     heard: Mutex<Instant>,
+    /// Whether it goes on only until what was begun is answered.
+    is_ending: AtomicBool,
 }
 
 impl Line {
-    fn new(service: Arc<Service>, caller: Arc<SetOnce<Caller>>, credentials: Arc<Shown>, peer: IpAddr) -> Self {
+    fn new(
+        service: Arc<Service>,
+        caller: Arc<SetOnce<Caller>>,
+        credentials: Arc<Shown>,
+        peer: IpAddr,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
         let protocol = Mutex::new(Protocol::new(service.max_operations));
-        Self { service, caller, credentials, peer, protocol, heard: Mutex::new(Instant::now()) }
+        let (place, heard) = (Mutex::new(place), Mutex::new(Instant::now()));
+        Self { service, caller, credentials, peer, place, protocol, heard, is_ending: AtomicBool::new(false) }
     }
 
     /// From the client to async-graphql, until one of them ends or the client breaks the protocol.
@@ -186,8 +204,18 @@ impl Line {
         None
     }
 
+    /// Waits for what ends the connection. What was begun by then is still answered; nothing else is begun.
+    async fn end_after(&self, end: impl Future<Output = ()>, under_way: &UnderWay) {
+        end.await;
+        self.is_ending.store(true, Ordering::Relaxed);
+        under_way.none().await;
+    }
+
     /// Counts an operation among those that its caller may begin.
     fn count(&self) -> Result<(), Refusal> {
+        if self.is_ending.load(Ordering::Relaxed) {
+            return Err(Refusal::overloaded("This connection ends: open another one.", 1));
+        }
         let who = self.caller.get().and_then(|caller| caller.identity);
         self.service.load.count(who, self.peer, NonZeroU32::MIN)
     }
@@ -213,7 +241,10 @@ impl Line {
         // Where both show something, both have to be let in, and the handshake counts.
         match admitted {
             Ok(caller) => {
-                let _ = self.caller.set(caller);
+                if self.caller.set(caller).is_ok() {
+                    let place = self.service.connections.enter().ok_or(Close::FULL)?;
+                    *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
+                }
                 Ok(())
             }
             Err(Denied::CantTell) => Err(Close::CANT_TELL),

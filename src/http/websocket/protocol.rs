@@ -29,6 +29,7 @@ impl Close {
     pub(super) const OUTLIVED: Self = Self::of(4403, "Forbidden: what was shown is no longer good");
     pub(super) const CANT_TELL: Self =
         Self::of(1013, "Try again later: the keys of the tokens' issuer could not be had");
+    pub(super) const FULL: Self = Self::of(1013, "Try again later: the gateway has as many connections as it allows");
     pub(super) const NO_PROTOCOL: Self = Self::of(4406, "Subprotocol not acceptable: expected graphql-transport-ws");
     pub(super) const NO_INIT: Self = Self::of(4408, "Connection initialisation timeout");
     pub(super) const SILENT: Self = Self::of(4499, "No answer to a ping");

@@ -130,7 +130,7 @@ fn field_cost(of: &str, field: &FieldDefinition, places: &Map<usize>) -> Option<
         None if leads_to.is_none() || !is_list && !is_page(field.ty.inner_named_type()) => Size::One,
         None if !is_list => Size::Page,
         None if is_page(of) && matches!(field.name.as_str(), "edges" | "nodes") => Size::OfPage,
-        None => Size::Assumed(cost::assumed_size(of, &field.name).map_or(DEFAULT_PAGE, u64::from)),
+        None => Size::Assumed(cost::estimated_size(of, &field.name).map_or(DEFAULT_PAGE, u64::from)),
     };
     // The objects of a list count each for itself.
     let without = u64::from(leads_to.is_some() && !is_list);
@@ -192,8 +192,13 @@ impl Estimate<'_> {
         let selected = &field.selection_set.node;
         let Some(FieldCost { weight, leads_to, size }) = self.costs.types[of].fields.get(field.name.node.as_str())
         else {
-            // Introspection has a bound of its own.
-            return u64::from(!selected.items.is_empty());
+            // The roots of introspection are no fields of the schema's.
+            let told = match field.name.node.as_str() {
+                "__schema" => self.costs.places.get("__Schema"),
+                "__type" => self.costs.places.get("__Type"),
+                _ => None,
+            };
+            return told.map_or(0, |ty| self.object(selected, *ty, DEFAULT_PAGE).saturating_add(1));
         };
         let Some(ty) = *leads_to else { return *weight };
         let (number, each) = match size {

@@ -162,3 +162,26 @@ async fn a_connection_ends_with_the_key_that_let_it_in() {
         () = gateway.app.app.keep_up() => unreachable!("it does not end"),
     }
 }
+
+#[tokio::test]
+async fn who_has_yet_to_say_who_it_is_keeps_nobody_out() {
+    let keys = Keys::new();
+    let gateway = Gateway::of(keys.builder().set("LIMITS_CONNECTIONS", "1").set("LIMITS_INIT_MS", "60000")).await;
+    let mut stranger = gateway.open(&[PROTOCOL]).await;
+    assert!(gateway.upgrade(&[PROTOCOL]).await.0.starts_with("http/1.1 503"));
+    let mut known = gateway.open(&[PROTOCOL, ("x-api-key", &keys.reader)]).await;
+    known.init().await;
+    stranger.send(json!({"type": "connection_init", "payload": {"X-API-Key": keys.reader}})).await;
+    assert_eq!(stranger.closed().await.0, 1013);
+    drop((known, stranger));
+}
+
+#[tokio::test]
+async fn handshakes_without_a_key_count_for_the_rate_of_their_address() {
+    let keys = Keys::new();
+    let gateway = Gateway::of(keys.builder().set("LIMITS_RATE", "1").set("LIMITS_BURST", "2")).await;
+    let strangers = [gateway.upgrade(&[PROTOCOL]).await, gateway.upgrade(&[PROTOCOL]).await];
+    assert!(strangers.iter().all(|(head, _)| head.starts_with("http/1.1 101")));
+    assert!(gateway.upgrade(&[PROTOCOL]).await.0.starts_with("http/1.1 429"));
+    assert!(gateway.upgrade(&[PROTOCOL, ("x-api-key", &keys.reader)]).await.0.starts_with("http/1.1 101"));
+}

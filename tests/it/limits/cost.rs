@@ -40,7 +40,10 @@ async fn objects_cost_one_and_what_is_asked_of_a_source_its_weight() {
     let nodes = |of: &str| format!("{{ subjects(first: 5) {{ nodes {{ {of} }} }} }}");
     for (query, expected) in [
         ("{ __typename }".to_owned(), 0),
-        ("{ __schema { types { name } } }".to_owned(), 1),
+        // Lists of introspection are as long as they usually are, and the text for routers is long.
+        ("{ __schema { types { name } } }".to_owned(), 1 + 130),
+        ("{ __type(name: \"Query\") { fields { args { name } } } }".to_owned(), 1 + 6 * (1 + 1)),
+        ("{ _service { sdl } }".to_owned(), 1 + 1_000),
         ("{ sources { source } }".to_owned(), 2),
         (nodes("id name"), 30 + 5),
         (nodes("id").replace("(first: 5)", ""), 30 + 20),
@@ -206,5 +209,43 @@ async fn where_nobody_estimates_it_nothing_is_told() {
             (answer.json()["extensions"]["cost"].clone(), answer.header(COST).is_empty()),
             (told_of, mode == "off")
         );
+    }
+}
+
+/// As GraphiQL, code generators and Apollo's tools ask for all of the schema.
+const EVERYTHING: &str = "
+    query IntrospectionQuery {
+      __schema {
+        description queryType { name kind } mutationType { name kind } subscriptionType { name kind }
+        types { ...Whole }
+        directives { name description isRepeatable locations args(includeDeprecated: true) { ...Input } }
+      }
+    }
+    fragment Whole on __Type {
+      kind name description specifiedByURL isOneOf
+      fields(includeDeprecated: true) {
+        name description args(includeDeprecated: true) { ...Input } type { ...Reference } isDeprecated deprecationReason
+      }
+      inputFields(includeDeprecated: true) { ...Input }
+      interfaces { ...Reference }
+      enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason }
+      possibleTypes { ...Reference }
+    }
+    fragment Input on __InputValue { name description type { ...Reference } defaultValue isDeprecated deprecationReason }
+    fragment Reference on __Type {
+      kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
+      ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } }
+    }";
+
+#[tokio::test]
+async fn tools_may_ask_for_all_of_the_schema_once_and_not_many_times_over() {
+    let app = app(&[]).await;
+    let cost = cost(&app, EVERYTHING, json!({})).await;
+    assert!((10_000..40_000).contains(&cost), "{cost}");
+    let again =
+        EVERYTHING.replace("types { ...Whole }", "types { ...Whole } a: types { ...Whole } b: types { ...Whole }");
+    let texts: Vec<String> = (0..190).map(|number| format!("s{number}: sdl")).collect();
+    for query in [again, format!("{{ _service {{ {} }} }}", texts.join(" "))] {
+        assert_eq!(refused(&app, &ask(&app, &query, &json!({})).await), TOO_COMPLEX);
     }
 }

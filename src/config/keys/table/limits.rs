@@ -37,7 +37,7 @@ pub(super) const KEYS: &[Key] = &[
         "sockets",
         Kind::Count { min: 1, max: 1_000_000, unit: "connections" },
         "10000",
-        "Connections at the same time, WebSockets apart; one more gets 503 and is closed. The process needs as many open files.",
+        "Connections at the same time, WebSockets apart; one more is closed, mostly with 503. The process needs as many open files.",
     ),
     value(
         Section::Limits,
