@@ -9,13 +9,19 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestCaseError, TestRunner},
 };
+use subject_gateway::http::playground::QUERIES;
 
+/// For documents, those of the playground, too.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let mut paths: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(!paths.is_empty(), "{target} has no seeds");
-    paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
+    let mut seeds: Vec<_> = paths.into_iter().map(|path| fs::read(path).unwrap()).collect();
+    if target == "document" {
+        seeds.extend(QUERIES.map(|query| query.as_bytes().to_vec()));
+    }
+    seeds
 }
 
 /// A change of a text: some bytes are taken out, and others put in their place.
