@@ -181,3 +181,18 @@ pub(super) fn coded(mut error: ServerError, code: &str) -> ServerError {
     }
     error
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_of_its_operation_that_says_nothing_of_it() {
+        let failure = contained(async { panic!("for the test") as u8 }).await.unwrap_err();
+        let error = failure.error();
+        assert_eq!(failure, Failure::Panicked);
+        assert!(!error.message.contains("for the test"));
+        let code = error.extensions.and_then(|extensions| extensions.get("code").cloned());
+        assert_eq!(code, Some(code::INTERNAL.into()));
+    }
+}
