@@ -8,6 +8,7 @@ use std::{
 };
 
 use ahash::RandomState;
+use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::{Auth, Gateway};
@@ -53,7 +54,7 @@ impl Scope {
 }
 
 /// What a caller may do. None of them includes another.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Scopes(u8);
 
 impl Scopes {

@@ -32,9 +32,10 @@ impl App {
         http::front(&self.service)
     }
 
-    /// Notices what changes while the gateway runs, such as the file of API keys, for as long as it is awaited; it does not end.
+    /// Notices what changes while the gateway runs, such as the file of API keys or what other replicas write, for as long as it is
+    /// awaited; it does not end.
     pub async fn keep_up(&self) {
-        self.service.keep_up().await;
+        tokio::join!(self.service.keep_up(), self.sources.keep_up());
     }
 
     /// Reaches for what callers are checked by, once; `None`: there is nothing to be reached.

@@ -9,6 +9,7 @@ use crate::sources::paging::{Page, Weighed};
 
 pub mod answers;
 pub mod brainstem;
+mod fleet;
 mod freshness;
 pub mod gathered;
 mod generations;
@@ -22,6 +23,7 @@ mod viewer;
 pub mod writes;
 
 pub use brainstem::CachedBrainStem;
+pub use fleet::Portable;
 pub use gathered::{Gathered, Gathering};
 pub use generations::{Generations, Moment};
 pub use haut_ai::CachedHautAi;

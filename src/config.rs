@@ -13,7 +13,7 @@ mod values;
 
 use std::{ffi::OsString, net::SocketAddr, sync::Arc, time::Duration};
 
-use secrecy::SecretString;
+use secrecy::{SecretBox, SecretString};
 use url::Url;
 use uuid::Uuid;
 
@@ -33,6 +33,8 @@ pub struct Config {
     /// `None`: not configured, its subjects are absent.
     pub brainstem: Option<BrainStem>,
     pub cache: Cache,
+    /// `None`: this gateway shares nothing with others.
+    pub redis: Option<Redis>,
     pub limits: Limits,
 }
 
@@ -276,6 +278,17 @@ pub struct Cache {
     pub absent: Duration,
     /// `CACHE_PERSISTED_BYTES`, default 8,388,608 (8 MiB): the queries that clients registered.
     pub persisted_bytes: u64,
+}
+
+/// Where replicas share what they keep.
+#[derive(Clone, Debug)]
+pub struct Redis {
+    /// `REDIS_URL`, comma-separated: one server, or nodes of one Cluster.
+    pub urls: Vec<SecretString>,
+    /// `REDIS_ENCRYPTION_KEY`: with what everything is encrypted that goes there.
+    pub key: Arc<SecretBox<[u8; 32]>>,
+    /// `REDIS_TIMEOUT_MS`, default 150: how long a request waits for an answer.
+    pub timeout: Duration,
 }
 
 /// For how long what an upstream answered is good.

@@ -1,5 +1,5 @@
 //! What happened to subjects, told to whoever listens: the one place where events come in, be it from a write of this
-//! gateway, from a purge, or later from another replica.
+//! gateway, from a purge, or from another replica.
 //!
 //! Knows no GraphQL and no transport. An event says which subjects and how they changed, never what is in them: each
 //! listener reads that with its own credential.
@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
 pub const MAX_BEHIND: usize = 1_024;
 
 /// How subjects changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Change {
     Created,
     Updated,
@@ -30,7 +31,7 @@ pub enum Change {
 }
 
 /// Which subjects changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Changed {
     These(Vec<SubjectId>),
     /// Any of a source's. `known` are those that callers may have been shown lately.
@@ -41,7 +42,7 @@ pub enum Changed {
 }
 
 /// Something that happened to subjects.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Event {
     pub change: Change,
     pub changed: Changed,

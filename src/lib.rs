@@ -15,6 +15,7 @@ pub mod http;
 pub mod listing;
 pub mod loaders;
 mod outgoing;
+pub mod replicas;
 pub mod sandbox;
 pub mod schema;
 pub mod sources;

@@ -21,14 +21,25 @@ use futures::{
 use moka::{Expiry, policy::EvictionPolicy};
 
 use super::{
-    Generations, Provenance,
+    Generations, Portable, Provenance,
+    fleet::Fleet,
     generations::{Beginning, Now},
     metrics::{CacheMetrics, LevelCounts},
     viewer::Part,
 };
+use crate::replicas::Link;
+
+/// What it is called among replicas.
+const LEVEL: &str = "answers";
 
 /// Bytes counted for the store's own bookkeeping.
 const OVERHEAD: u32 = 512;
+
+/// What is the same on all replicas.
+pub trait Identity {
+    /// What tells it from all others.
+    fn identity(&self) -> Vec<u8>;
+}
 
 /// What takes memory.
 pub trait Weight {
@@ -50,6 +61,7 @@ pub struct Answers<K, V> {
     flights: Mutex<HashMap<K, Airborne<V>>>,
     numbers: AtomicU64,
     generations: Arc<Generations>,
+    fleet: Option<Fleet>,
     counts: LevelCounts,
 }
 
@@ -86,17 +98,23 @@ impl<V> Whole<V> {
 
     /// Whether no write or purge that can change it was answered since it began, nor may come at any time.
     fn holds(&self, now: &Now<'_>) -> bool {
-        Part::ALL.into_iter().all(|part| !self.provenance.has(part) || now.holds(part, self.began))
+        now.trusts(self.provenance.freshness().read)
+            && Part::ALL.into_iter().all(|part| !self.provenance.has(part) || now.holds(part, self.began))
     }
 }
 
 impl<K, V> Answers<K, V>
 where
-    K: Hash + Eq + Clone + Weight + Send + Sync + 'static,
-    V: Weight + Send + Sync + 'static,
+    K: Hash + Eq + Clone + Weight + Identity + Send + Sync + 'static,
+    V: Weight + Portable,
 {
     /// Keeps at most `max_bytes`. Zero keeps nothing.
-    pub(super) fn new(max_bytes: u64, generations: &Arc<Generations>, counts: LevelCounts) -> Arc<Self> {
+    pub(super) fn new(
+        max_bytes: u64,
+        generations: &Arc<Generations>,
+        fleet: Option<Fleet>,
+        counts: LevelCounts,
+    ) -> Arc<Self> {
         let evicted = counts.clone();
         let bytes = |key: &K, whole: &Arc<Whole<V>>| {
             let bytes = key.bytes() + whole.value.bytes() + size_of::<K>() + size_of::<Whole<V>>();
@@ -111,7 +129,7 @@ where
             // A key is a whole request; the default hasher takes several times as long for it.
             .build_with_hasher(RandomState::new());
         let generations = Arc::clone(generations);
-        Arc::new(Self { kept, flights: Mutex::default(), numbers: AtomicU64::new(0), generations, counts })
+        Arc::new(Self { kept, flights: Mutex::default(), numbers: AtomicU64::new(0), generations, fleet, counts })
     }
 
     /// An answer that is at hand without waiting.
@@ -139,8 +157,9 @@ where
         let (flight, mine) = {
             let mut flights = self.flights();
             let now = self.generations.now();
-            let is_current =
-                |airborne: &&Airborne<V>| Part::ALL.into_iter().all(|part| now.holds(part, airborne.began));
+            let is_current = |airborne: &&Airborne<V>| {
+                Part::ALL.into_iter().all(|part| now.holds(part, airborne.began)) && now.trusts(airborne.began.at)
+            };
             let flying = flights.get(&key).filter(is_current).filter(|_| provenance.takes_anything_fresh());
             if let Some(flight) = flying.and_then(|airborne| airborne.flight.upgrade()) {
                 self.counts.joined.inc();
@@ -151,9 +170,18 @@ where
                 let (number, began) = (self.numbers.fetch_add(1, Ordering::Relaxed), now.beginning());
                 let landing = Landing { answers: Arc::clone(self), key: key.clone(), number };
                 let flight = async move {
-                    let whole = Arc::new(Whole { value: make.await, provenance, began });
+                    let found = landing.answers.found(&landing.key, &provenance, began).await;
+                    let is_found = found.is_some();
+                    let value = match found {
+                        Some(value) => value,
+                        None => make.await,
+                    };
+                    let whole = Arc::new(Whole { value, provenance, began });
                     if keep(&whole.value) {
-                        landing.answers.keep(&landing.key, &whole);
+                        let is_kept = landing.answers.keep(&landing.key, &whole);
+                        if is_kept && !is_found {
+                            landing.answers.share(&landing.key, &whole);
+                        }
                     } else {
                         landing.answers.counts.failed.inc();
                     }
@@ -183,15 +211,44 @@ where
         }
     }
 
-    fn keep(&self, key: &K, whole: &Arc<Whole<V>>) {
+    /// What another replica has, of which the provenance then tells.
+    async fn found(&self, key: &K, provenance: &Provenance, began: Beginning) -> Option<V> {
+        let fleet = self.fleet.as_ref().filter(|_| provenance.takes_anything_fresh())?;
+        let found = fleet.look_up::<(u8, V)>(LEVEL, std::iter::once(key.identity())).await;
+        let ((parts, value), freshness) = found.into_iter().next()??;
+        let parts = || Part::ALL.into_iter().filter(|part| parts & part.bit() != 0);
+        let now = self.generations.now();
+        if !parts().all(|part| now.holds(part, began)) {
+            return None;
+        }
+        parts().for_each(|part| provenance.note(part, freshness));
+        Some(value)
+    }
+
+    /// Lets the others have it.
+    fn share(&self, key: &K, whole: &Arc<Whole<V>>) {
+        let (Some(fleet), Link::At(versions)) = (&self.fleet, whole.began.link) else { return };
+        let (parts, freshness) = (whole.provenance.parts(), whole.provenance.freshness());
+        // What is made of nothing costs nothing to make.
+        if parts != 0 {
+            let whole = Arc::clone(whole);
+            let value = move || rmp_serde::to_vec(&(parts, &whole.value)).ok();
+            fleet.share(LEVEL, &key.identity(), parts, (versions, freshness), value);
+        }
+    }
+
+    /// Whether it did.
+    fn keep(&self, key: &K, whole: &Arc<Whole<V>>) -> bool {
         if !whole.provenance.is_repeatable() || whole.provenance.fresh_for().is_zero() {
-            return;
+            return false;
         }
         // Held while it goes in: a write that is answered meanwhile waits, and then makes it unreachable.
         let now = self.generations.now();
-        if whole.holds(&now) {
+        let holds = whole.holds(&now);
+        if holds {
             self.kept.insert(key.clone(), Arc::clone(whole));
         }
+        holds
     }
 
     fn flights(&self) -> MutexGuard<'_, HashMap<K, Airborne<V>>> {
@@ -242,7 +299,13 @@ mod tests {
         }
     }
 
-    impl Weight for &'static str {
+    impl Identity for u8 {
+        fn identity(&self) -> Vec<u8> {
+            vec![*self]
+        }
+    }
+
+    impl Weight for String {
         fn bytes(&self) -> usize {
             self.len()
         }
@@ -251,9 +314,9 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3_600);
     const LATE: &str = "late";
 
-    fn answers(max_bytes: u64) -> (Arc<Answers<u8, &'static str>>, Arc<Generations>) {
+    fn answers(max_bytes: u64) -> (Arc<Answers<u8, String>>, Arc<Generations>) {
         let generations = Arc::new(Generations::new(HOUR));
-        (Answers::new(max_bytes, &generations, CacheMetrics::default().level("answers")), generations)
+        (Answers::new(max_bytes, &generations, None, CacheMetrics::default().level("answers")), generations)
     }
 
     /// Of something of BrainSTEM's.
@@ -265,11 +328,12 @@ mod tests {
     }
 
     async fn ask(
-        answers: &Arc<Answers<u8, &'static str>>,
+        answers: &Arc<Answers<u8, String>>,
         of: Arc<Provenance>,
         make: impl Future<Output = &'static str> + Send + 'static,
-    ) -> &'static str {
-        answers.answer(1, of, make.boxed(), |value| *value != LATE, |value| *value == LATE).await.value
+    ) -> String {
+        let make = make.map(str::to_owned).boxed();
+        answers.answer(1, of, make, |value| value != LATE, |value| value == LATE).await.value.clone()
     }
 
     #[test]
@@ -303,7 +367,7 @@ mod tests {
             send.send("old").unwrap();
             after
         };
-        assert_eq!(block_on(join(before, after)), ("old", "new"));
+        assert_eq!(block_on(join(before, after)), ("old".to_owned(), "new".to_owned()));
         assert_eq!(answers.at_hand(&1).unwrap().value, "new");
     }
 
@@ -331,7 +395,7 @@ mod tests {
             send.send("old").unwrap();
             late
         };
-        assert_eq!(block_on(join(early, late)), ("old", Some("new")));
+        assert_eq!(block_on(join(early, late)), ("old".to_owned(), Some("new".to_owned())));
         assert_eq!(answers.at_hand(&1).unwrap().value, "new");
     }
 
@@ -342,14 +406,14 @@ mod tests {
         let first = ask(&answers, made(false), async { receive.await.unwrap() });
         let second = ask(&answers, made(false), async { "in time" });
         let end = async { send.send(LATE).unwrap() };
-        assert_eq!(block_on(join(join(first, second), end)).0, (LATE, "in time"));
+        assert_eq!(block_on(join(join(first, second), end)).0, (LATE.to_owned(), "in time".to_owned()));
     }
 
     #[test]
     fn bytes_are_bounded() {
         let (answers, _) = answers(10_000);
         for key in 0..u8::MAX {
-            let make = async { "some text" }.boxed();
+            let make = async { "some text".to_owned() }.boxed();
             block_on(answers.answer(key, made(false), make, |_| true, |_| false));
         }
         answers.kept.run_pending_tasks();

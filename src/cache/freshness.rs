@@ -7,11 +7,16 @@ use std::{
 
 use crate::config::Lifetime;
 
-/// An instant, in nanoseconds since this process first asked: small enough to be lowered without a lock.
+/// An instant, in nanoseconds since a while before this process first asked: small enough to be lowered without a lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Time(pub(super) u64);
 
-static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// Some time before the first question, where the system's clock goes back so far: replicas may have read something before this
+/// process began.
+static FIRST: LazyLock<Instant> = LazyLock::new(|| {
+    let now = Instant::now();
+    now.checked_sub(Duration::from_secs(86_400)).unwrap_or(now)
+});
 
 impl Time {
     pub(super) const NEVER: Self = Self(u64::MAX);
@@ -23,6 +28,16 @@ impl Time {
     /// How long ago it was; nothing for what is still to come.
     pub(super) fn age(self) -> Duration {
         Self::now().since(self)
+    }
+
+    /// The instant itself.
+    pub(super) fn instant(self) -> Instant {
+        FIRST.checked_add(Duration::from_nanos(self.0)).unwrap_or_else(Instant::now)
+    }
+
+    /// So long before; at the earliest when time began here.
+    pub(super) fn before(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(nanos(by)))
     }
 
     pub(super) fn since(self, earlier: Self) -> Duration {

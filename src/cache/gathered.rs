@@ -4,12 +4,15 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     domain::{Subject, SubjectFilter, SubjectOrder, cursor::Fingerprint, order::Rank},
     sources::{SourceError, paging::Weighed},
 };
 
 /// What reading a whole list brought.
+#[derive(Deserialize, Serialize)]
 pub enum Gathering {
     Sorted(Gathered),
     /// There are more subjects than may be read for one list.
@@ -17,11 +20,13 @@ pub enum Gathering {
 }
 
 /// All subjects of a source that pass a filter, in order.
+#[derive(Deserialize, Serialize)]
 pub struct Gathered {
     pub subjects: Vec<(Rank, Arc<Subject>)>,
     /// Records that could not be read.
     pub unreadable: u64,
     /// Datasets that Haut.AI does not know.
+    #[serde(with = "none_passed_over")]
     pub passed_over: Vec<SourceError>,
 }
 
@@ -56,4 +61,19 @@ pub(super) fn too_many() -> Weighed<Gathering> {
 /// What makes one gathered list the same as another: the server's list, and what is done with it here.
 pub(super) fn identity(list: &str, rest: &SubjectFilter, order: SubjectOrder, limit: u64) -> String {
     format!("{list}#{:?}#{limit}", Fingerprint::of(&(rest, order)))
+}
+
+/// A list that lacks something is for those alone who waited for it: the next replica may fare better.
+mod none_passed_over {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, ser::Error as _};
+
+    use crate::sources::SourceError;
+
+    pub(super) fn serialize<S: Serializer>(passed_over: &[SourceError], serializer: S) -> Result<S::Ok, S::Error> {
+        if passed_over.is_empty() { ().serialize(serializer) } else { Err(S::Error::custom("it lacks something")) }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SourceError>, D::Error> {
+        <()>::deserialize(deserializer).map(|()| Vec::new())
+    }
 }

@@ -11,7 +11,10 @@ use std::{
 };
 
 use super::{Key, Touched, freshness::Time, viewer::Part};
-use crate::domain::Source;
+use crate::{domain::Source, replicas::Link};
+
+/// How long what was read is served while other replicas are not heard: they may have written since.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// How far every source has been written, for all stores together.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Generations {
 struct BySource {
     haut_ai: Written,
     brainstem: Written,
+    /// Whether other replicas' writes and purges are counted here, too.
+    link: Link,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +60,8 @@ pub struct Moment {
     haut_ai: Mark,
     brainstem: Mark,
     pub(super) at: Time,
+    /// How far other replicas had been heard.
+    pub(super) link: Link,
 }
 
 /// How far a source was written, and how far that was swept out: in between, what is read may be made from what is kept.
@@ -69,7 +76,8 @@ struct Mark {
 pub(super) struct Beginning {
     haut_ai: Since,
     brainstem: Since,
-    at: Time,
+    pub(super) at: Time,
+    pub(super) link: Link,
 }
 
 /// How often a source has been written and purged.
@@ -106,6 +114,11 @@ impl Generations {
         }
     }
 
+    /// Notes how far other replicas have been heard.
+    pub(super) fn stand(&self, link: Link) {
+        self.sources.write().unwrap_or_else(PoisonError::into_inner).link = link;
+    }
+
     /// What a write or purge touched is thrown out of the stores: no whole answer that began before now may be served
     /// from now on, since it may have been made from that.
     pub(super) fn settle(&self, touched: &Touched) {
@@ -129,7 +142,7 @@ impl Generations {
         while Time::now() < until {
             std::hint::spin_loop();
         }
-        let BySource { haut_ai, brainstem } = &mut *sources;
+        let BySource { haut_ai, brainstem, .. } = &mut *sources;
         for suspicion in [haut_ai, brainstem].into_iter().filter_map(|written| written.suspicion.as_mut()) {
             suspicion.until = until;
         }
@@ -162,11 +175,31 @@ pub(super) struct Now<'a> {
 
 impl Now<'_> {
     pub(super) fn moment(&self) -> Moment {
-        Moment { haut_ai: self.sources.haut_ai.mark(), brainstem: self.sources.brainstem.mark(), at: self.at }
+        Moment {
+            haut_ai: self.sources.haut_ai.mark(),
+            brainstem: self.sources.brainstem.mark(),
+            at: self.at,
+            link: self.sources.link,
+        }
     }
 
     pub(super) fn beginning(&self) -> Beginning {
-        Beginning { haut_ai: self.sources.haut_ai.swept, brainstem: self.sources.brainstem.swept, at: self.at }
+        Beginning {
+            haut_ai: self.sources.haut_ai.swept,
+            brainstem: self.sources.brainstem.swept,
+            at: self.at,
+            link: self.sources.link,
+        }
+    }
+
+    /// Whether something that was asked for then may be served at all: where other replicas are not heard, only for a moment.
+    pub(super) fn trusts(&self, read: Time) -> bool {
+        self.sources.link != Link::Cut || self.at.since(read) <= TRUSTED_FOR
+    }
+
+    /// Whether something may be served after its time.
+    pub(super) fn trusts_stale(&self) -> bool {
+        self.sources.link != Link::Cut
     }
 
     /// Whether a whole answer that has such a part, and began then, shows nothing older than what a write or purge left.

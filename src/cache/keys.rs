@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, hash::Hash};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     domain::{Id, NodeId, Source, SubjectId},
     sources::{CredentialId, brainstem::Model},
@@ -21,6 +23,9 @@ pub trait Key: Hash + Eq + Clone + Send + Sync + 'static {
         by.reaches(self)
     }
 
+    /// What tells it from every other key, in bytes that are the same on all replicas.
+    fn identity(&self) -> Vec<u8>;
+
     /// What the key takes beside its own size.
     fn bytes(&self) -> u32 {
         0
@@ -28,7 +33,7 @@ pub trait Key: Hash + Eq + Clone + Send + Sync + 'static {
 }
 
 /// What a write or a purge changes, or may change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Touched {
     pub source: Source,
     /// What stands around them, and every list, is touched in any case.
@@ -38,7 +43,7 @@ pub struct Touched {
 }
 
 /// Which subjects of a source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Subjects {
     These(HashSet<SubjectId>),
     All,
@@ -107,10 +112,14 @@ impl Key for RecordKey {
     fn is_touched(&self, by: &Touched) -> bool {
         by.reaches(self) && if let NodeId::Subject(id) = self.1 { by.subjects.contain(id) } else { true }
     }
+
+    fn identity(&self) -> Vec<u8> {
+        identity(self)
+    }
 }
 
 /// Identity of a kept page: whose eyes read it, what is on it, and from which URL and which stretch of the list it came.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct PageKey {
     pub credential: CredentialId,
     pub list: ListKind,
@@ -118,7 +127,7 @@ pub struct PageKey {
 }
 
 /// What a list lists, as far as writes go. A subject may enter or leave any list, and move all that stands behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum ListKind {
     /// Subjects, or records that change along with them.
     Written(Source),
@@ -146,9 +155,18 @@ impl Key for PageKey {
         matches!(self.list, ListKind::Steady(_))
     }
 
+    fn identity(&self) -> Vec<u8> {
+        identity(self)
+    }
+
     fn bytes(&self) -> u32 {
         u32::try_from(self.stretch.len()).unwrap_or(u32::MAX)
     }
+}
+
+fn identity(key: &impl Serialize) -> Vec<u8> {
+    // Memory takes what is written to it.
+    rmp_serde::to_vec(key).unwrap_or_default()
 }
 
 /// Whether no write of a subject changes a record of this kind.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::{RecordKey, Sources, Touched, keys::Subjects};
 use crate::{
     domain::{NodeId, Source, SubjectId},
@@ -9,7 +11,7 @@ use crate::{
 };
 
 /// What is to be forgotten.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Purge {
     /// These, all that is not a subject in their sources, and every list there: any of it may tell of them.
     Nodes(Vec<NodeId>),
@@ -17,9 +19,26 @@ pub enum Purge {
     Source(Source),
 }
 
+impl Purge {
+    /// Those that it is about.
+    pub(super) fn sources(&self) -> BTreeSet<Source> {
+        match self {
+            Self::Nodes(nodes) => nodes.iter().map(|node| node.source()).collect(),
+            Self::Source(source) => BTreeSet::from([*source]),
+        }
+    }
+}
+
 impl Sources {
-    /// No read that begins afterwards is served from before it. Gives the number of records that were thrown out.
-    pub fn purge(&self, what: &Purge) -> usize {
+    /// No read that begins afterwards is served from before it, by whatever replica, where they can be told. Gives the number of
+    /// records that were thrown out here.
+    pub async fn purge(&self, what: &Purge) -> usize {
+        let forgotten = self.purge_here(what);
+        self.stores.tell_purged(what).wait().await;
+        forgotten
+    }
+
+    pub(super) fn purge_here(&self, what: &Purge) -> usize {
         match what {
             Purge::Source(source) => {
                 let forgotten = self.forget(*source, Subjects::All);
@@ -27,10 +46,7 @@ impl Sources {
                 self.announce(*source, Changed::AnyOf { source: *source, known });
                 forgotten.len()
             }
-            Purge::Nodes(nodes) => {
-                let sources: BTreeSet<Source> = nodes.iter().map(|node| node.source()).collect();
-                sources.into_iter().map(|source| self.purge_nodes(source, nodes)).sum()
-            }
+            Purge::Nodes(nodes) => what.sources().into_iter().map(|source| self.purge_nodes(source, nodes)).sum(),
         }
     }
 
@@ -43,7 +59,7 @@ impl Sources {
         forgotten.len()
     }
 
-    fn forget(&self, source: Source, subjects: Subjects) -> Vec<RecordKey> {
+    pub(super) fn forget(&self, source: Source, subjects: Subjects) -> Vec<RecordKey> {
         let touched = Touched::purge(source, subjects);
         self.stores.records.advance(&touched, true);
         if let (Source::HautAi, Some(haut_ai)) = (source, &self.haut_ai) {

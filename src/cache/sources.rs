@@ -9,9 +9,11 @@ use std::{
 use futures::future;
 
 use super::{
-    CachedBrainStem, CachedHautAi, Generations, Lifetimes, Store,
-    answers::{Answers, Weight},
+    CachedBrainStem, CachedHautAi, Generations, Lifetimes, Portable, Store,
+    answers::{Answers, Identity, Weight},
+    fleet::Fleet,
     metrics::CacheMetrics,
+    store::Share,
     writes::Stores,
 };
 use crate::{
@@ -43,7 +45,7 @@ pub struct Sources {
     /// Bytes of whole answers that are kept.
     max_answers: u64,
     pub(super) stores: Stores,
-    generations: Arc<Generations>,
+    pub(super) generations: Arc<Generations>,
     metrics: CacheMetrics,
     upstream_metrics: UpstreamMetrics,
 }
@@ -66,11 +68,20 @@ impl Sources {
         let lifetimes = |written| Lifetimes { written, steady: reference, absent };
         let generations = Arc::new(Generations::new(WARY_FOR));
         let (metrics, upstream_metrics) = (CacheMetrics::default(), UpstreamMetrics::default());
+        let fleet = Fleet::new(config);
+        let share = |level| Share { fleet: fleet.clone(), level };
         // Pages share their records with the first half.
         let stores = Stores {
-            records: Store::new(max_bytes / 2, lifetimes(records), &generations, metrics.level("records")),
-            pages: Store::new(max_bytes / 4, lifetimes(lists), &generations, metrics.level("pages")),
+            records: Store::new(
+                max_bytes / 2,
+                lifetimes(records),
+                &generations,
+                share("records"),
+                metrics.level("records"),
+            ),
+            pages: Store::new(max_bytes / 4, lifetimes(lists), &generations, share("pages"), metrics.level("pages")),
             events: Arc::default(),
+            fleet: fleet.clone(),
         };
         let haut_ai = match &config.haut_ai {
             Some(haut_ai) => {
@@ -147,10 +158,10 @@ impl Sources {
     /// A store for whole answers that are made from these sources.
     pub fn answers<K, V>(&self) -> Arc<Answers<K, V>>
     where
-        K: Hash + Eq + Clone + Weight + Send + Sync + 'static,
-        V: Weight + Send + Sync + 'static,
+        K: Hash + Eq + Clone + Weight + Identity + Send + Sync + 'static,
+        V: Weight + Portable,
     {
-        Answers::new(self.max_answers, &self.generations, self.metrics.level("answers"))
+        Answers::new(self.max_answers, &self.generations, self.stores.fleet.clone(), self.metrics.level("answers"))
     }
 
     /// What the caches count.

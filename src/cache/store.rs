@@ -22,7 +22,8 @@ use futures::{
 use moka::{Expiry, policy::EvictionPolicy};
 
 use super::{
-    Generations, Key, Moment, Provenance, Touched, Viewer,
+    Generations, Key, Moment, Portable, Provenance, Touched, Viewer,
+    fleet::{Fleet, pack, versions_of},
     freshness::{Freshness, Lifetimes, State, Time},
     generations::Now,
     metrics::LevelCounts,
@@ -59,8 +60,20 @@ pub struct Store<K> {
     numbers: AtomicU64,
     generations: Arc<Generations>,
     lifetimes: Lifetimes,
+    share: Share,
     counts: LevelCounts,
 }
+
+/// With whom a store shares, and what it is called there.
+#[derive(Clone, Default)]
+pub(in crate::cache) struct Share {
+    /// `None`: with nobody.
+    pub(in crate::cache) fleet: Option<Fleet>,
+    pub(in crate::cache) level: &'static str,
+}
+
+/// How a record of some type is written down for others.
+type Pack = fn(Option<&(dyn Any + Send + Sync)>, u32) -> Option<Vec<u8>>;
 
 #[derive(Clone)]
 struct Kept {
@@ -108,6 +121,7 @@ impl<K: Key> Store<K> {
         max_bytes: u64,
         lifetimes: Lifetimes,
         generations: &Arc<Generations>,
+        share: Share,
         counts: LevelCounts,
     ) -> Arc<Self> {
         let evicted = counts.clone();
@@ -121,7 +135,15 @@ impl<K: Key> Store<K> {
             // A level looks up hundreds of keys, and the default hasher takes a quarter of a look.
             .build_with_hasher(RandomState::new());
         let generations = Arc::clone(generations);
-        Arc::new(Self { kept, flights: Mutex::default(), numbers: AtomicU64::new(0), generations, lifetimes, counts })
+        Arc::new(Self {
+            kept,
+            flights: Mutex::default(),
+            numbers: AtomicU64::new(0),
+            generations,
+            lifetimes,
+            share,
+            counts,
+        })
     }
 
     /// To be noted before the first request of a read that [`keep`](Self::keep)s something.
@@ -142,13 +164,16 @@ impl<K: Key> Store<K> {
         let Some(kept) = self.kept.get(key).filter(|kept| provenance.takes(kept.freshness.read)) else {
             return Look::Nothing;
         };
+        if !now.trusts(kept.freshness.read) {
+            return Look::Nothing;
+        }
         let is_there = kept.record.is_some();
         match (self.lifetimes.state(now.at, key.is_steady(), is_there, kept.freshness), kept.record) {
             (State::Fresh, record) => {
                 provenance.note(part_of(key), kept.freshness);
                 Look::Fresh(record)
             }
-            (State::Revalidating, Some(record)) => {
+            (State::Revalidating, Some(record)) if now.trusts_stale() => {
                 provenance.note(part_of(key), kept.freshness);
                 Look::Stale(record)
             }
@@ -158,9 +183,11 @@ impl<K: Key> Store<K> {
 
     /// What stands in for an answer that could not be read.
     fn in_reserve(&self, key: &K, error: &SourceError, provenance: &Provenance) -> Option<AnyRecord> {
-        if !error.fault.is_outage() || self.generations.now().is_suspect(key) {
+        let now = self.generations.now();
+        if !error.fault.is_outage() || now.is_suspect(key) || !now.trusts_stale() {
             return None;
         }
+        drop(now);
         let kept = self.kept.get(key).filter(|kept| provenance.takes(kept.freshness.read))?;
         let over = Time::now().since(kept.freshness.fresh_until);
         let record = kept.record.filter(|_| over <= self.lifetimes.of(key.is_steady()).stale_if_error)?;
@@ -170,24 +197,27 @@ impl<K: Key> Store<K> {
     }
 
     /// Keeps a record that was read from then on.
-    pub fn keep<V: Send + Sync + 'static>(&self, began: Moment, key: K, record: &Weighed<V>) {
+    pub fn keep<V: Portable>(&self, began: Moment, key: K, record: &Weighed<V>) {
         let freshness = Freshness::of(began.at, self.lifetimes.of(key.is_steady()).fresh);
-        self.insert(began, key, Kept::of(record, freshness));
+        self.insert(began, key, Kept::of(record, freshness), Some(pack::<V>));
     }
 
     /// Keeps a record that came along with an answer for this viewer, unless one is kept already that will do: what comes along
     /// may be less than the whole.
-    pub fn keep_beside<V: Send + Sync + 'static>(&self, began: Moment, viewer: &Viewer, key: K, record: &Weighed<V>) {
+    pub fn keep_beside<V: Portable>(&self, began: Moment, viewer: &Viewer, key: K, record: &Weighed<V>) {
         let will_do = |kept: Kept| {
-            let state = self.lifetimes.state(Time::now(), key.is_steady(), true, kept.freshness);
-            kept.record.is_some() && state == State::Fresh && viewer.provenance.takes(kept.freshness.read)
+            let now = self.generations.now();
+            let state = self.lifetimes.state(now.at, key.is_steady(), true, kept.freshness);
+            let is_fresh = state == State::Fresh && now.trusts(kept.freshness.read);
+            kept.record.is_some() && is_fresh && viewer.provenance.takes(kept.freshness.read)
         };
         if !self.kept.get(&key).is_some_and(will_do) {
             self.keep(began, key, record);
         }
     }
 
-    fn insert(&self, began: Moment, key: K, kept: Kept) {
+    /// `pack`: the others may have it, too.
+    fn insert(&self, began: Moment, key: K, kept: Kept, pack: Option<Pack>) {
         let keep_for = self.lifetimes.kept_for(key.is_steady(), kept.record.is_some(), kept.freshness);
         let is_kept = !keep_for.is_zero() && !self.lifetimes.of(key.is_steady()).fresh.is_zero();
         if kept.freshness.is_stale {
@@ -198,11 +228,22 @@ impl<K: Key> Store<K> {
         let is_newest = || self.kept.get(&key).is_none_or(|other| other.freshness.read <= kept.freshness.read);
         if now.is_current(&key, began) && is_newest() {
             if is_kept {
+                if let Some(pack) = pack {
+                    self.share(began, &key, &kept, pack);
+                }
                 self.kept.insert(key, kept);
             } else {
                 // What is older must not stay, least of all when it is not there any more.
                 self.kept.invalidate(&key);
             }
+        }
+    }
+
+    fn share(&self, began: Moment, key: &K, kept: &Kept, pack: Pack) {
+        if let (Some(fleet), Some(versions)) = (&self.share.fleet, versions_of(began)) {
+            let (record, bytes) = (kept.record.clone(), kept.bytes);
+            let value = move || pack(record.as_deref(), bytes);
+            fleet.share(self.share.level, &key.identity(), part_of(key).bit(), (versions, kept.freshness), value);
         }
     }
 
@@ -242,7 +283,7 @@ impl<K: Key> Store<K> {
 
     /// An answer for every key, in their order: kept, joined, or from the flights that `fetch` cuts the missing keys into.
     /// What has to be read anew although it is served once more is fetched by itself, and nobody waits for it.
-    pub fn answers<V: Send + Sync + 'static>(
+    pub fn answers<V: Portable>(
         self: &Arc<Self>,
         viewer: &Viewer,
         keys: &[K],
@@ -304,7 +345,7 @@ impl<K: Key> Store<K> {
     }
 
     /// The answer for one key.
-    pub fn answer<V: Send + Sync + 'static, F>(
+    pub fn answer<V: Portable, F>(
         self: &Arc<Self>,
         viewer: &Viewer,
         key: &K,

@@ -118,7 +118,7 @@ impl Part {
         Self { source: Source::BrainStem, is_steady: true },
     ];
 
-    fn bit(self) -> u8 {
+    pub(super) fn bit(self) -> u8 {
         1 << (2 * place(self.source) + usize::from(self.is_steady))
     }
 }
@@ -191,8 +191,13 @@ impl Provenance {
         self.not_before.is_none()
     }
 
+    /// Bits of all it was made of.
+    pub(super) fn parts(&self) -> u8 {
+        self.parts.load(Ordering::Relaxed)
+    }
+
     pub(super) fn has(&self, part: Part) -> bool {
-        self.parts.load(Ordering::Relaxed) & part.bit() != 0
+        self.parts() & part.bit() != 0
     }
 
     /// Whether it may be given to somebody else who asks the same.

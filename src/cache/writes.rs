@@ -6,10 +6,11 @@ use std::{
     time::Instant,
 };
 
-use super::{PageKey, RecordKey, Store, Touched};
+use super::{PageKey, RecordKey, Store, Touched, fleet::Fleet};
 use crate::{
     domain::{Source, SubjectId},
     events::{Change, Changed, Event, Events},
+    replicas::Told,
     sources::{
         CredentialId, Fault, SourceError,
         write::{Attempt, Written},
@@ -49,20 +50,39 @@ pub enum Sweep<'a> {
     AtLast(&'a SweepAtLast),
 }
 
-/// Throws out what many writes touched when it is dropped, after the last of them and however they ended.
+/// Throws out what many writes touched at its end, after the last of them and however they ended.
 pub struct SweepAtLast {
-    what: Reach,
+    stores: Stores,
+    touched: Touched,
+    /// `None`: nothing was written.
+    happened: Mutex<Option<Happened>>,
+}
+
+/// What many writes did.
+#[derive(Default)]
+struct Happened {
     /// Told afterwards: whoever hears of a change and reads must not find what was before it.
-    happened: Mutex<Vec<Event>>,
+    events: Vec<Event>,
+    /// Whether nobody knows of one of them whether it was carried out.
+    is_doubtful: bool,
+}
+
+impl SweepAtLast {
+    /// Throws it out now, and waits until other replicas are told, or as long as it may take.
+    pub async fn end(mut self) {
+        self.end_here().wait().await;
+    }
+
+    fn end_here(&mut self) -> Told {
+        let happened = self.happened.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Happened { events, is_doubtful }) = happened else { return Told::nobody() };
+        self.stores.finish(&self.touched, !is_doubtful, events)
+    }
 }
 
 impl Drop for SweepAtLast {
     fn drop(&mut self) {
-        self.what.sweep();
-        let happened = self.happened.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for event in happened.drain(..) {
-            self.what.stores.events.publish(event);
-        }
+        self.end_here();
     }
 }
 
@@ -72,18 +92,8 @@ pub(super) struct Stores {
     pub(super) records: Arc<Store<RecordKey>>,
     pub(super) pages: Arc<Store<PageKey>>,
     pub(super) events: Arc<Events>,
-}
-
-/// What writes touch in them.
-struct Reach {
-    stores: Stores,
-    touched: Touched,
-}
-
-impl Reach {
-    fn sweep(&self) {
-        self.stores.sweep(&self.touched);
-    }
+    /// `None`: there are no other replicas.
+    pub(super) fleet: Option<Fleet>,
 }
 
 /// What a write is about to do.
@@ -127,8 +137,8 @@ impl Stores {
             Ok(Ok(Written::NotThere | Written::Rejected(_))) => Some(Vec::new()),
             Ok(Err(_)) | Err(_) => None,
         };
-        // Before the answer: it sweeps.
-        drop(watch);
+        // Before the answer: it sweeps, here and everywhere.
+        watch.end().wait().await;
         // What is wrong with a caller's credential is the caller's affair.
         if let Ok(Err(error)) = &outcome
             && !error.is_denial()
@@ -148,12 +158,21 @@ impl Stores {
     }
 
     fn watch<'a>(&self, plan: Plan<'a>, attempt: Arc<Attempt>) -> Watch<'a> {
-        Watch { stores: self.clone(), plan, attempt, affected: None }
+        Watch { stores: self.clone(), plan, attempt, affected: None, is_over: false }
     }
 
     /// Sweeps once, when it is dropped.
     pub(super) fn sweep_at_last(&self, touched: Touched) -> SweepAtLast {
-        SweepAtLast { what: Reach { stores: self.clone(), touched }, happened: Mutex::default() }
+        SweepAtLast { stores: self.clone(), touched, happened: Mutex::default() }
+    }
+
+    /// After writes were counted: what is kept of what they touched goes, and then all are told.
+    fn finish(&self, touched: &Touched, is_known: bool, events: Vec<Event>) -> Told {
+        self.sweep(touched);
+        for event in &events {
+            self.events.publish(event.clone());
+        }
+        self.tell_written(touched, is_known, events)
     }
 }
 
@@ -164,6 +183,7 @@ struct Watch<'a> {
     attempt: Arc<Attempt>,
     /// The subjects that it changed, once that is known.
     affected: Option<Vec<SubjectId>>,
+    is_over: bool,
 }
 
 impl Watch<'_> {
@@ -178,23 +198,31 @@ impl Watch<'_> {
     }
 }
 
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        if !self.attempt.may_be_executed() {
-            return;
+impl Watch<'_> {
+    fn end(&mut self) -> Told {
+        if std::mem::replace(&mut self.is_over, true) || !self.attempt.may_be_executed() {
+            return Told::nobody();
         }
         // First nothing older can be kept any longer, then what is kept goes, then others are told.
-        self.stores.records.advance(&self.plan.touched, self.affected.is_some());
+        let is_known = self.affected.is_some();
+        self.stores.records.advance(&self.plan.touched, is_known);
         let event = self.event();
         match self.plan.sweep {
-            Sweep::AtOnce => {
-                self.stores.sweep(&self.plan.touched);
-                if let Some(event) = event {
-                    self.stores.events.publish(event);
-                }
+            Sweep::AtOnce => self.stores.finish(&self.plan.touched, is_known, event.into_iter().collect()),
+            Sweep::AtLast(last) => {
+                let mut happened = last.happened.lock().unwrap_or_else(PoisonError::into_inner);
+                let happened = happened.get_or_insert_default();
+                happened.events.extend(event);
+                happened.is_doubtful |= !is_known;
+                Told::nobody()
             }
-            Sweep::AtLast(last) => last.happened.lock().unwrap_or_else(PoisonError::into_inner).extend(event),
         }
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

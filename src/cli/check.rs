@@ -1,6 +1,9 @@
 //! `subject-gateway check`.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use clap::ArgMatches;
 use subject_gateway::{app::App, cache::Checked, config::Config, telemetry};
@@ -12,15 +15,23 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     telemetry::install(&config.gateway)?;
     // All of the gateway, so that whatever would keep it from starting is found here.
     let app = App::new(&config)?;
-    let (sources, access) = tokio::join!(app.sources().check(), app.check_access());
+    let (sources, access, redis) = tokio::join!(app.sources().check(), app.check_access(), check_redis(&app));
     let lines = sources.into_iter().map(|Checked { source, outcome, took }| Line { name: source, outcome, took });
     let access = access.map(|access| Line { name: "JWKS", outcome: access.outcome, took: access.took });
-    let lines: Vec<Line> = lines.chain(access).collect();
+    let lines: Vec<Line> = lines.chain(access).chain(redis).collect();
     for line in &lines {
         output::print(&line.text())?;
     }
     let failed = lines.iter().any(|line| line.outcome.is_err());
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// Reaches for what replicas share, where they do.
+async fn check_redis(app: &App) -> Option<Line> {
+    let replicas = app.sources().replicas()?;
+    let started = Instant::now();
+    let outcome = replicas.check().await;
+    Some(Line { name: "Redis", outcome, took: started.elapsed() })
 }
 
 /// What became of one server.

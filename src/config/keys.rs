@@ -16,13 +16,22 @@ pub enum Section {
     HautAi,
     BrainStem,
     Cache,
+    Redis,
     Limits,
 }
 
 impl Section {
     /// In the order of the documentation.
-    pub const ALL: [Self; 7] =
-        [Self::Gateway, Self::ApiKeys, Self::Jwt, Self::HautAi, Self::BrainStem, Self::Cache, Self::Limits];
+    pub const ALL: [Self; 8] = [
+        Self::Gateway,
+        Self::ApiKeys,
+        Self::Jwt,
+        Self::HautAi,
+        Self::BrainStem,
+        Self::Cache,
+        Self::Redis,
+        Self::Limits,
+    ];
 
     /// The TOML table's name; in capitals, the prefix of the variables.
     pub fn name(self) -> &'static str {
@@ -33,6 +42,7 @@ impl Section {
             Self::HautAi => "haut_ai",
             Self::BrainStem => "brainstem",
             Self::Cache => "cache",
+            Self::Redis => "redis",
             Self::Limits => "limits",
         }
     }
@@ -46,6 +56,7 @@ impl Section {
             Self::HautAi => "Haut.AI",
             Self::BrainStem => "BrainSTEM",
             Self::Cache => "Cache",
+            Self::Redis => "Redis",
             Self::Limits => "Limits",
         }
     }
@@ -88,6 +99,10 @@ pub enum Kind {
     Token,
     /// Any other secret.
     Secret,
+    /// Where a Redis is, with what it takes to be let in.
+    RedisUrls,
+    /// A secret of 32 bytes.
+    EncryptionKey,
     /// A file that holds the secret of the same name without `_file`.
     SecretFile,
     /// A file whose text is read at the start.
@@ -123,6 +138,10 @@ impl Kind {
             Self::LogFilter => "a tracing filter such as info or subject_gateway=debug,warn".into(),
             Self::Token => "visible ASCII characters without spaces".into(),
             Self::Secret => "some text".into(),
+            Self::RedisUrls => {
+                "a URL such as redis://redis:6379 or rediss://user:password@redis:6380/0, or several of one Cluster, separated by commas".into()
+            }
+            Self::EncryptionKey => "32 bytes in base64, such as `openssl rand -base64 32` makes".into(),
             Self::SecretFile => "the path of a readable text file that is not empty".into(),
             Self::TextFile => "the path of a readable text file".into(),
         }
@@ -137,7 +156,7 @@ impl Kind {
             Self::Choices(_) => "CHOICES",
             Self::Millis { .. } => "MS",
             Self::Count { .. } => "NUMBER",
-            Self::Url | Self::JwksUrl => "URL",
+            Self::Url | Self::JwksUrl | Self::RedisUrls => "URL",
             Self::Text => "TEXT",
             Self::Texts => "TEXTS",
             Self::Uuid => "UUID",
@@ -146,7 +165,7 @@ impl Kind {
             Self::Hosts => "HOSTS",
             Self::Origins => "ORIGINS",
             Self::LogFilter => "FILTER",
-            Self::Token | Self::Secret => "SECRET",
+            Self::Token | Self::Secret | Self::EncryptionKey => "SECRET",
         }
     }
 
@@ -157,7 +176,7 @@ impl Kind {
 
     /// Whether a value must never be shown.
     pub fn is_secret(self) -> bool {
-        matches!(self, Self::Token | Self::Secret)
+        matches!(self, Self::Token | Self::Secret | Self::RedisUrls | Self::EncryptionKey)
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
 };
 
 mod access;
+mod redis;
 
 const NO_SOURCE: &str = "none is configured: set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and \
                          HAUT_AI_PASSWORD, or BRAINSTEM_TOKEN, or BRAINSTEM_PORTAL=public (or try `subject-gateway \
@@ -30,6 +31,7 @@ pub(super) fn build(settings: Settings) -> Result<Config, Faults> {
         brainstem: brainstem(&mut reader, gateway.credentials),
         gateway,
         cache: cache(&mut reader),
+        redis: redis::redis(&mut reader),
         limits: limits(&mut reader),
     };
     if config.haut_ai.is_none() && config.brainstem.is_none() {

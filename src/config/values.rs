@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::SecretString;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use url::{Host, Url};
@@ -192,9 +193,21 @@ pub(super) fn secret(kind: Kind, text: &str) -> Option<SecretString> {
     let sound = match kind {
         // Anything else could not be sent in a header.
         Kind::Token => text.bytes().all(|byte| byte.is_ascii_graphic()),
+        Kind::RedisUrls => items(text).next().is_some() && items(text).all(is_redis),
+        Kind::EncryptionKey => encryption_key(text).is_some(),
         _ => true,
     };
     (sound && !text.is_empty()).then(|| text.into())
+}
+
+fn is_redis(text: &str) -> bool {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "redis" | "rediss"));
+    url.is_some_and(|url| url.has_host() && url.query().is_none() && url.fragment().is_none())
+}
+
+/// The bytes of a key that a setting writes down.
+pub(super) fn encryption_key(text: &str) -> Option<[u8; 32]> {
+    STANDARD.decode(text).ok()?.try_into().ok()
 }
 
 fn items(text: &str) -> impl Iterator<Item = &str> {

@@ -1,11 +1,12 @@
 //! Haut.AI's dictionary of sexes, its datasets and companies.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{DatasetId, Id, Sex};
 
 /// An entry of Haut.AI's dictionary of biological sexes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct BiologicalSex {
     pub id: Id<Self>,
     pub name: Option<String>,
@@ -40,14 +41,14 @@ pub fn sex_from_name(name: &str) -> Sex {
 }
 
 /// A dataset: the part of a company's records that a subject belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Dataset {
     pub id: DatasetId,
     pub name: Option<String>,
 }
 
 /// A company, the tenant of Haut.AI.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Company {
     pub source_id: Uuid,
     pub name: Option<String>,

@@ -1,11 +1,12 @@
 //! Litters and groups.
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::{Dated, Id, Project, Subject};
 
 /// A BrainSTEM breeding: two parents and their litter.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Breeding {
     pub id: Id<Self>,
     pub name: String,
@@ -23,7 +24,7 @@ pub struct Breeding {
 }
 
 /// A BrainSTEM cohort: a named group of a project's subjects.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Cohort {
     pub id: Id<Self>,
     pub name: String,

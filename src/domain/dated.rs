@@ -1,9 +1,10 @@
 //! Dates as the upstreams write them, and as the gateway reads them.
 
 use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
 
 /// A date as its source wrote it. What can't be read stays visible as text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Dated<T> {
     /// `None`: not given, or unreadable.
     pub value: Option<T>,

@@ -90,7 +90,7 @@ impl HautAiSubjectId {
 }
 
 /// A Haut.AI dataset and the company that owns it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct DatasetId {
     pub company: Uuid,
     pub dataset: Uuid,
@@ -122,7 +122,7 @@ impl SubjectId {
 }
 
 /// Whatever has a global id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub enum NodeId {
     Subject(SubjectId),
     Project(Id<Project>),

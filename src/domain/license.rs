@@ -1,11 +1,12 @@
 //! Where a subject came from, and what permits work with it.
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::{Dated, Id};
 
 /// A BrainSTEM licence for animal work.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct License {
     pub id: Id<Self>,
     pub name: String,
@@ -20,7 +21,7 @@ pub struct License {
 }
 
 /// A BrainSTEM supplier of animals.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Supplier {
     pub id: Id<Self>,
     pub name: String,

@@ -1,12 +1,13 @@
 //! Logs about a subject.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Dated, Id, Subject};
 
 /// A BrainSTEM subject log. Who keeps it is left out: that is another person.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct SubjectLog {
     pub id: Id<Self>,
     pub kind: Option<String>,
@@ -16,7 +17,7 @@ pub struct SubjectLog {
 }
 
 /// One entry: at a moment, or from one to another.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct LogEntry {
     pub date_time: Dated<Timestamp>,
     pub start_date_time: Dated<Timestamp>,

@@ -1,12 +1,13 @@
 //! What was done to a subject.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{BrainRegion, Dated, Id, License, Subject};
 
 /// A BrainSTEM procedure; before the renaming, an action.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Procedure {
     pub id: Id<Self>,
     pub kind: Option<String>,
@@ -30,7 +31,7 @@ pub struct Procedure {
 }
 
 /// A change of a subject's state (death, slicing, craniotomy), as servers from before the renaming record it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct StateChange {
     pub id: Id<Self>,
     pub kind: Option<String>,

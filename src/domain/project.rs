@@ -1,11 +1,12 @@
 //! Projects.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Cohort, Id, Subject};
 
 /// A BrainSTEM project. Its users and groups are left out: they are other people's e-mail addresses.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Project {
     pub id: Id<Self>,
     pub name: String,

@@ -36,7 +36,7 @@ impl Source {
 }
 
 /// Biological sex. `Unknown`: the source says that it does not know, or says something that the gateway has no word for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub enum Sex {
     Female,
     Male,
@@ -45,7 +45,7 @@ pub enum Sex {
 }
 
 /// Where an animal is in its life in the laboratory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub enum Status {
     Planned,
     Active,
@@ -56,7 +56,7 @@ pub enum Status {
 }
 
 /// A research or study subject: a person in Haut.AI, an animal in BrainSTEM.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Subject {
     pub id: SubjectId,
     /// `""` should the source ever omit it.
@@ -84,14 +84,14 @@ pub struct Subject {
 }
 
 /// What only one of the sources has.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub enum Own {
     HautAi(HautAiOwn),
     BrainStem(BrainStemOwn),
 }
 
 /// What only Haut.AI has.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct HautAiOwn {
     pub biological_sex: Option<SexReference>,
     pub author_id: Option<String>,
@@ -101,7 +101,7 @@ pub struct HautAiOwn {
 }
 
 /// How a Haut.AI record tells the biological sex.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub enum SexReference {
     /// With name: nothing has to be looked up.
     Whole(BiologicalSex),
@@ -112,7 +112,7 @@ pub enum SexReference {
 }
 
 /// What only BrainSTEM has.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct BrainStemOwn {
     pub name_used_in_storage: Option<String>,
     /// Before the renaming, the supplier was a text called `source`.

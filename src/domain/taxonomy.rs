@@ -1,11 +1,12 @@
 //! What a subject is, and where in the brain something was done.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Id;
 
 /// A BrainSTEM strain.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Strain {
     pub id: Id<Self>,
     pub name: String,
@@ -17,7 +18,7 @@ pub struct Strain {
 }
 
 /// A BrainSTEM species. The name may be a common one; the description often holds the Latin one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Species {
     pub id: Id<Self>,
     pub name: String,
@@ -28,7 +29,7 @@ pub struct Species {
 }
 
 /// A BrainSTEM brain region.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct BrainRegion {
     pub id: Id<Self>,
     pub name: String,

@@ -4,9 +4,10 @@ use axum::http::{
     HeaderMap, HeaderName,
     header::{ACCEPT, ACCEPT_ENCODING},
 };
+use serde::{Deserialize, Serialize};
 
 /// How an answer is written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub(super) enum Format {
     /// `application/graphql-response+json`: the status says how the request fared.
     GraphQlResponse,

@@ -28,6 +28,9 @@ pub(super) fn registry(sources: &Sources, specification: &Specification) -> Regi
     sources.metrics().register(&mut registry);
     sources.upstream_metrics().register(&mut registry);
     specification.metrics().register(&mut registry);
+    if let Some(replicas) = sources.replicas() {
+        replicas.register(&mut registry);
+    }
     registry
 }
 

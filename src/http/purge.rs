@@ -39,7 +39,7 @@ pub(super) async fn post(
     let body = service.read_body(request).await;
     match body.and_then(|body| read(&body)) {
         Ok(purge) => {
-            let forgotten = service.sources.purge(&purge);
+            let forgotten = service.sources.purge(&purge).await;
             tracing::info!(forgotten, "purged");
             ([(CACHE_CONTROL, "no-store")], Json(json!({"forgotten": forgotten}))).into_response()
         }

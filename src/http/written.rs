@@ -16,6 +16,7 @@ use axum::{
     response::Response,
 };
 use flate2::{Compression, write::GzEncoder};
+use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
 use super::{
@@ -27,7 +28,7 @@ use crate::{
     access::Scopes,
     cache::{
         Provenance,
-        answers::{Weight, Whole},
+        answers::{Identity, Weight, Whole},
     },
     domain::Source,
     loaders::CredentialIds,
@@ -56,6 +57,14 @@ pub(super) struct RequestKey {
     pub(super) bytes: Bytes,
 }
 
+impl Identity for RequestKey {
+    fn identity(&self) -> Vec<u8> {
+        let Self { credentials, scopes, format, is_get, tells_cost, bytes } = self;
+        // Memory takes what is written to it.
+        rmp_serde::to_vec(&(credentials, scopes, format, is_get, tells_cost, bytes)).unwrap_or_default()
+    }
+}
+
 impl Weight for RequestKey {
     fn bytes(&self) -> usize {
         self.bytes.len()
@@ -63,7 +72,7 @@ impl Weight for RequestKey {
 }
 
 /// How a request fared.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize, Serialize)]
 pub(super) struct Fate {
     /// Execution began, and nothing failed.
     pub(super) is_good: bool,
@@ -74,12 +83,16 @@ pub(super) struct Fate {
 }
 
 /// An answer, written down.
+#[derive(Deserialize, Serialize)]
 pub(super) struct Written {
+    #[serde(with = "status")]
     status: StatusCode,
     format: Format,
     fate: Fate,
     body: Bytes,
+    #[serde(skip)]
     gzip: OnceLock<Bytes>,
+    #[serde(skip)]
     version: OnceLock<String>,
     /// What the operation was estimated to cost, where that was asked.
     cost: Option<u64>,
@@ -225,4 +238,19 @@ fn gzip(body: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
     let written = encoder.write_all(body).and_then(|()| encoder.finish());
     written.expect("memory takes what is written to it").into()
+}
+
+/// A status as its number.
+mod status {
+    use axum::http::StatusCode;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+    pub(super) fn serialize<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u16(status.as_u16())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {
+        StatusCode::from_u16(u16::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }

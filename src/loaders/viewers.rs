@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::{
     cache::{Provenance, Requests, Sources, Viewer},
     domain::Source,
@@ -16,7 +18,7 @@ pub struct Credentials {
 }
 
 /// What tells one caller's [`Credentials`] from another's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct CredentialIds {
     haut_ai: Option<CredentialId>,
     brainstem: Option<CredentialId>,

@@ -8,6 +8,7 @@ use std::{fmt, sync::Arc};
 use ahash::RandomState;
 use moka::{policy::EvictionPolicy, sync::Cache};
 use reqwest::header::HeaderValue;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Fault, SourceError, client::Answer, write::Attempt};
@@ -30,7 +31,7 @@ pub fn header_of(source: Source) -> &'static str {
 
 /// Whose eyes a record was read with: a digest of the upstream credential. Part of every cache, flight and batch key, so
 /// that what one credential was shown is never shown to another.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct CredentialId([u8; 16]);
 
 impl CredentialId {

@@ -11,6 +11,8 @@ use std::{
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Fault, SourceError};
 use crate::domain::Source;
 
@@ -18,7 +20,7 @@ use crate::domain::Source;
 pub const MAX_PAGE: u64 = 100;
 
 /// A record, shared, with the bytes that its JSON took: what a cache counts.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Weighed<T> {
     pub record: Arc<T>,
     pub bytes: u32,
@@ -39,7 +41,7 @@ impl<T> Clone for Weighed<T> {
 }
 
 /// One page, as one request brought it.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Page<T> {
     /// The first record's position in the list.
     pub start: u64,

@@ -26,6 +26,7 @@ mod partial;
 mod playground;
 mod process;
 mod relations;
+mod replicas;
 mod resilience;
 mod sandbox;
 mod schema;

@@ -13,9 +13,21 @@ use futures::{
 
 use super::{Answer, AnyRecord, Fetch, Fetched, Fetches, Flight, Kept, Landed, OVERHEAD, Store};
 use crate::{
-    cache::{Key, Moment, Provenance, Viewer, freshness::Freshness, generations::Now},
-    sources::{Fault, SourceError},
+    cache::{
+        Key, Moment, Portable, Provenance, Viewer,
+        fleet::{all, pack},
+        freshness::Freshness,
+        generations::Now,
+    },
+    sources::{Fault, SourceError, paging::Weighed},
 };
+
+/// What another replica has for a key.
+struct Found<V> {
+    /// `None`: it is not there.
+    record: Option<Weighed<V>>,
+    freshness: Freshness,
+}
 
 /// A flight, as those who may join it find it.
 pub(super) struct Airborne<K> {
@@ -35,7 +47,9 @@ pub(super) fn flying<K: Key>(
     provenance: &Provenance,
 ) -> Option<Flight<K>> {
     let airborne = flights.get(key)?;
-    let may_be_joined = now.is_current(key, airborne.began) && provenance.takes_flights_of(&airborne.provenance);
+    let may_be_joined = now.is_current(key, airborne.began)
+        && now.trusts(airborne.began.at)
+        && provenance.takes_flights_of(&airborne.provenance);
     if may_be_joined { airborne.flight.upgrade() } else { None }
 }
 
@@ -50,7 +64,7 @@ impl<K: Key> Store<K> {
     }
 
     /// Reads what was served although it is no longer fresh, unless that is being done. Nobody waits for it.
-    pub(super) fn refresh<V: Send + Sync + 'static>(
+    pub(super) fn refresh<V: Portable>(
         self: &Arc<Self>,
         viewer: &Viewer,
         mut stale: Vec<K>,
@@ -82,7 +96,7 @@ impl<K: Key> Store<K> {
     }
 
     /// Begins flights for keys; gives the flight of each.
-    pub(super) fn launch<V: Send + Sync + 'static>(
+    pub(super) fn launch<V: Portable>(
         self: &Arc<Self>,
         flights: &mut HashMap<K, Airborne<K>>,
         began: Moment,
@@ -115,7 +129,7 @@ impl<K: Key> Store<K> {
         launched
     }
 
-    fn flight<V: Send + Sync + 'static>(
+    fn flight<V: Portable>(
         self: &Arc<Self>,
         number: u64,
         began: Moment,
@@ -125,8 +139,12 @@ impl<K: Key> Store<K> {
     ) -> Flight<K> {
         let landing = Landing { store: Arc::clone(self), number, keys };
         let flight = async move {
-            // Whoever drove it alone would hear of it, and the others wait in vain.
-            let mut fetched = AssertUnwindSafe(fetch).catch_unwind().await.unwrap_or_else(|_| panicked(&landing.keys));
+            let mut found = landing.store.found::<V>(&landing.keys, &within).await.unwrap_or_default();
+            let mut fetched = match found.is_empty() {
+                // Whoever drove it alone would hear of it, and the others wait in vain.
+                true => AssertUnwindSafe(fetch).catch_unwind().await.unwrap_or_else(|_| panicked(&landing.keys)),
+                false => Fetched::new(),
+            };
             if let Some(error) = fetched.values().find_map(|answer| answer.as_ref().err()) {
                 landing.store.counts.failed.inc();
                 tell(error);
@@ -137,6 +155,14 @@ impl<K: Key> Store<K> {
             let mut landed = HashMap::with_capacity(landing.keys.len());
             let mut oldest = made_of;
             for key in &landing.keys {
+                if let Some(Found { record, freshness }) = found.remove(key) {
+                    oldest = oldest.and(freshness);
+                    let bytes = record.as_ref().map_or(OVERHEAD, |record| record.bytes);
+                    let record = record.map(|record| record.record as AnyRecord);
+                    landing.store.insert(began, key.clone(), Kept { record: record.clone(), bytes, freshness }, None);
+                    landed.insert(key.clone(), Ok(record));
+                    continue;
+                }
                 let answer = fetched.remove(key).unwrap_or(Ok(None));
                 let kept = match &answer {
                     Ok(Some(record)) => Some(Kept::of(record, age(lifetimes.of(key.is_steady()).fresh))),
@@ -145,7 +171,7 @@ impl<K: Key> Store<K> {
                 };
                 if let Some(kept) = kept {
                     oldest = oldest.and(kept.freshness);
-                    landing.store.insert(began, key.clone(), kept);
+                    landing.store.insert(began, key.clone(), kept, Some(pack::<V>));
                 }
                 landed.insert(key.clone(), answer.map(|record| record.map(|record| record.record as AnyRecord)));
             }
@@ -154,6 +180,25 @@ impl<K: Key> Store<K> {
             Arc::new((landed, oldest))
         };
         flight.boxed().shared()
+    }
+
+    /// What other replicas have for all of the keys; `None`: the upstream has to be asked.
+    async fn found<V: Portable>(&self, keys: &[K], within: &Viewer) -> Option<HashMap<K, Found<V>>> {
+        let fleet = self.share.fleet.as_ref()?;
+        let may_be_asked = |now: &Now<'_>| keys.iter().all(|key| !now.is_suspect(key));
+        if !within.provenance.takes_anything_fresh() || !may_be_asked(&self.generations.now()) {
+            return None;
+        }
+        let found = fleet.look_up::<Option<(u32, V)>>(self.share.level, keys.iter().map(Key::identity)).await;
+        let found = found.into_iter().map(|found| {
+            found.map(|(record, freshness)| Found {
+                record: record.map(|(bytes, record)| Weighed { record: Arc::new(record), bytes }),
+                freshness,
+            })
+        });
+        let found = all(keys, found.collect())?;
+        // A write of unknown outcome may have been told of meanwhile.
+        may_be_asked(&self.generations.now()).then_some(found)
     }
 
     pub(super) fn flights(&self) -> MutexGuard<'_, HashMap<K, Airborne<K>>> {

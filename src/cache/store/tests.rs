@@ -31,6 +31,10 @@ impl Key for u64 {
     fn is_steady(&self) -> bool {
         *self == STEADY
     }
+
+    fn identity(&self) -> Vec<u8> {
+        self.to_be_bytes().to_vec()
+    }
 }
 
 const STEADY: u64 = u64::MAX;
@@ -41,7 +45,7 @@ fn store(max_bytes: u64, fresh: Duration) -> Arc<Store<u64>> {
 
 fn store_with(max_bytes: u64, lifetimes: Lifetimes, wary_for: Duration) -> Arc<Store<u64>> {
     let generations = Arc::new(Generations::new(wary_for));
-    Store::new(max_bytes, lifetimes, &generations, CacheMetrics::default().level("records"))
+    Store::new(max_bytes, lifetimes, &generations, Share::default(), CacheMetrics::default().level("records"))
 }
 
 /// The same for all kinds of answers.
@@ -62,7 +66,7 @@ fn viewer_with(provenance: &Arc<Provenance>) -> Viewer {
 impl<K: Key> Store<K> {
     /// An answer that is at hand without waiting.
     #[expect(clippy::option_option, reason = "the inner one says that it is not there")]
-    pub(in crate::cache) fn kept_now<V: Send + Sync + 'static>(&self, key: &K) -> Option<Option<Arc<V>>> {
+    pub(in crate::cache) fn kept_now<V: Portable>(&self, key: &K) -> Option<Option<Arc<V>>> {
         match self.look(&self.generations.now(), key, &Provenance::default()) {
             Look::Fresh(record) => Some(record.and_then(typed)),
             Look::Stale(record) => Some(typed(record)),
@@ -76,7 +80,7 @@ impl<K: Key> Store<K> {
     }
 
     /// The answer for one key, for somebody who asks nothing else.
-    fn one<V: Send + Sync + 'static>(
+    fn one<V: Portable>(
         self: &Arc<Self>,
         key: &K,
         fetch: impl Future<Output = Result<Option<Weighed<V>>, SourceError>> + Send + 'static,

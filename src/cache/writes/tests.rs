@@ -46,8 +46,8 @@ impl Caches {
         let generations = Arc::new(Generations::new(LONG));
         let lifetimes = lifetimes(LONG, Duration::ZERO, Duration::ZERO);
         let counts = || CacheMetrics::default().level("records");
-        let records = Store::new(1 << 20, lifetimes.clone(), &generations, counts());
-        let pages = Store::new(1 << 20, lifetimes, &generations, counts());
+        let records = Store::new(1 << 20, lifetimes.clone(), &generations, Share::default(), counts());
+        let pages = Store::new(1 << 20, lifetimes, &generations, Share::default(), counts());
         let caches = Self { stores: Stores { records, pages, events: Arc::default() }, generations };
         let began = caches.stores.records.moment();
         for credential in [credential("a"), credential("b")] {

@@ -129,7 +129,9 @@ async fn delete_all(ctx: &Context<'_>, subjects: BTreeSet<SubjectId>) -> HashMap
     let refusals = Refusals::default();
     let done = stream::iter(jobs).map(|job| run(request, &refusals, swept.as_ref(), job)).buffer_unordered(AT_ONCE);
     let done: Vec<_> = done.collect().await;
-    drop(swept);
+    if let Some(swept) = swept {
+        swept.end().await;
+    }
     let mut told = BTreeSet::new();
     for (of_job, error) in done {
         fates.extend(of_job);

@@ -1,5 +1,6 @@
 //! What BrainSTEM serves one by one: where it stands, and how its wire form becomes the domain's.
 
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::{answer::read, sideload::Learnt};
@@ -38,7 +39,7 @@ const fn endpoint(
 }
 
 /// A kind of record that BrainSTEM serves one by one.
-pub trait Model: Sized + Send + Sync + 'static {
+pub trait Model: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// For logs.
     const NAME: &'static str;
     /// The order of lists; by id at last, so that pages neither overlap nor leave gaps.

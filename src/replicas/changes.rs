@@ -1,0 +1,371 @@
+//! Word of what changed, from replica to replica: told once, heard by all in the same order, by one stream that each reads to its
+//! end. Reading waits for what comes next, and what comes is also the sign that Redis is there.
+
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+
+use redis::{
+    RedisResult, Value,
+    streams::{StreamId, StreamRangeReply, StreamReadReply},
+};
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
+use tracing::{info, warn};
+
+use super::{Line, Link, PATIENCE, Replicas, Versions, described, scripts};
+
+/// How long a read waits for something to happen; then it shows that nothing did.
+const HEARTBEAT: Duration = Duration::from_millis(400);
+/// How long after that the answer may take to come. In all, so long nobody notices that Redis is gone.
+const SLACK: Duration = Duration::from_millis(400);
+/// What happened so long ago may still matter to a replica that begins: a write may be carried out late.
+const MATTERS_FOR_MS: u64 = 60_000;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Rounds of deleting what one change made old.
+const MOST_ROUNDS: usize = 10_000;
+
+/// Who wants to know what others changed.
+pub trait Heed: Sync {
+    /// Another replica told this. Gives whether it could be understood; else everything is to be forgotten.
+    fn heed(&self, what: &[u8]) -> bool;
+
+    /// Anything may have changed.
+    fn forget_everything(&self);
+
+    /// How far everything has been heard of.
+    fn stand(&self, link: Link);
+}
+
+/// A change to be told.
+pub(super) struct Tiding {
+    parts: u8,
+    what: Vec<u8>,
+    told: oneshot::Sender<()>,
+}
+
+/// Up to where changes were heeded.
+pub(super) struct Position {
+    versions: Versions,
+    /// The last entry of the stream.
+    last: String,
+}
+
+/// Resolves when a change was told.
+pub struct Told {
+    told: Option<oneshot::Receiver<()>>,
+    patience: Duration,
+}
+
+impl Told {
+    /// There is nobody to be told.
+    pub fn nobody() -> Self {
+        Self { told: None, patience: Duration::ZERO }
+    }
+
+    /// Waits until Redis knows, so that no replica is served by it from before the change, or until it is clear that this takes too
+    /// long: then they hear of it later.
+    pub async fn wait(self) {
+        if let Some(told) = self.told {
+            let _ = timeout(self.patience, told).await;
+        }
+    }
+}
+
+/// Why changes are no longer heard of.
+enum Lost {
+    Failed(redis::RedisError),
+    /// The stream is not the one that it was.
+    Gap,
+}
+
+impl From<redis::RedisError> for Lost {
+    fn from(error: redis::RedisError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Replicas {
+    /// Tells the others that parts changed (as bits), now or as soon as Redis is there. `what` is for their [`Heed`].
+    pub fn tell(&self, parts: u8, what: &[u8]) -> Told {
+        let (told, receiver) = oneshot::channel();
+        let what = self.seal.seal(self.keys.changes.as_bytes(), what).unwrap_or_default();
+        if self.tidings.0.try_send(Tiding { parts, what, told }).is_err() {
+            self.lost_count.store(true, Ordering::Relaxed);
+            return Told::nobody();
+        }
+        match self.line() {
+            Some(_) => Told { told: Some(receiver), patience: self.timeout },
+            None => Told::nobody(),
+        }
+    }
+
+    pub(super) async fn tell_all(&self) {
+        let mut waiting = self.tidings.1.lock().await;
+        // Without its end: `self` has the other end.
+        while let Some(Tiding { parts, what, told }) = waiting.recv().await {
+            self.tell_one(parts, &what).await;
+            if self.lost_count.swap(false, Ordering::Relaxed) {
+                // Nobody can read it: all forget everything.
+                self.tell_one(0b1111, &[]).await;
+            }
+            let _ = told.send(());
+        }
+    }
+
+    async fn tell_one(&self, parts: u8, what: &[u8]) {
+        let parts: String = (0..4).filter(|part| parts & (1 << part) != 0).map(|part| part.to_string()).collect();
+        let mut script = scripts::TELL.prepare_invoke();
+        script.key(&self.keys.versions).key(&self.keys.changes).arg(self.me).arg(&parts).arg(self.me).arg(what);
+        let (mut tries, mut pause) = (0, SHORTEST_PAUSE);
+        let now = loop {
+            tries += 1;
+            // Also where nothing else is asked because Redis is slow: the others must know.
+            if let Some(mut line) = self.line()
+                && let Ok(Ok(now)) = timeout(PATIENCE, script.invoke_async::<Value>(&mut line)).await
+                && let Ok(now) = versions(now)
+            {
+                break now;
+            }
+            self.broken.notify_waiters();
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        };
+        self.metrics.told.inc();
+        for part in parts.bytes().map(|digit| usize::from(digit - b'0')) {
+            // What was tried may have been done.
+            for before in 1..=tries.min(now.counts[part]) {
+                self.sweep(part, now.counts[part] - before).await;
+            }
+        }
+    }
+
+    /// Deletes what depended on this version of a part. None of it can be found any more: this makes it gone.
+    async fn sweep(&self, part: usize, version: u64) {
+        let mut script = scripts::SWEEP.prepare_invoke();
+        script.key(format!("{}{part}:{version}", self.keys.index));
+        for _ in 0..MOST_ROUNDS {
+            let Some(mut line) = self.line() else { return };
+            match timeout(PATIENCE, script.invoke_async::<u64>(&mut line)).await {
+                Ok(Ok(500)) => {}
+                _ => return,
+            }
+        }
+    }
+
+    pub(super) async fn follow(&self, heed: &impl Heed) {
+        let mut position = self.position.lock().await;
+        let mut pause = SHORTEST_PAUSE;
+        let mut was_told = false;
+        loop {
+            let (mut heard, mut was_connected) = (false, false);
+            let lost = self.follow_one_line(heed, &mut position, &mut heard).await;
+            std::mem::swap(&mut was_connected, &mut heard);
+            self.set_line(None);
+            self.metrics.connected.set(0);
+            heed.stand(Link::Cut);
+            if was_connected {
+                (pause, was_told) = (SHORTEST_PAUSE, false);
+            }
+            if !was_told {
+                was_told = true;
+                let why = match &lost {
+                    Lost::Failed(error) => described(error),
+                    Lost::Gap => "it is not the one that it was".to_owned(),
+                };
+                warn!(why, "Redis is lost: nothing is shared, and what is kept is served for a second only");
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Heeds what comes by one connection, until it breaks.
+    async fn follow_one_line(&self, heed: &impl Heed, position: &mut Option<Position>, heard: &mut bool) -> Lost {
+        match self.follow_line(heed, position, heard).await {
+            Ok(never) => never,
+            Err(lost) => lost,
+        }
+    }
+
+    async fn follow_line(
+        &self,
+        heed: &impl Heed,
+        position: &mut Option<Position>,
+        heard: &mut bool,
+    ) -> Result<Lost, Lost> {
+        let line = Line::open(&self.urls, PATIENCE).await?;
+        let mut ear = Line::open(&self.urls, HEARTBEAT + SLACK).await?;
+        self.catch_up(&mut ear, heed, position).await?;
+        let Some(position) = position else { return Ok(Lost::Gap) };
+        self.set_line(Some(line));
+        self.metrics.connected.set(1);
+        heed.stand(Link::At(position.versions));
+        *heard = true;
+        info!("connected to Redis");
+        // Whatever broke before this line was there did not break it.
+        let broken = self.broken.notified();
+        tokio::pin!(broken);
+        broken.as_mut().enable();
+        let mut behind = 0;
+        loop {
+            let entries = tokio::select! {
+                entries = self.next(&mut ear, &position.last, HEARTBEAT) => entries?,
+                () = &mut broken => return Ok(Lost::Failed((redis::ErrorKind::Io, "a connection broke").into())),
+            };
+            let is_quiet = entries.is_empty();
+            if !self.heed_all(entries, heed, position) {
+                return Ok(Lost::Gap);
+            }
+            let now: Value = self.asking_for_versions().query_async(&mut ear).await?;
+            let now = versions(now)?;
+            if now != position.versions {
+                // What came in between is read next, unless it is not there.
+                behind += u32::from(is_quiet);
+                if !position.versions.may_become(now) || behind > 1 {
+                    return Ok(Lost::Gap);
+                }
+            } else {
+                behind = 0;
+                heed.stand(Link::At(position.versions));
+            }
+        }
+    }
+
+    /// From where this replica was to where things stand.
+    async fn catch_up(&self, ear: &mut Line, heed: &impl Heed, position: &mut Option<Position>) -> RedisResult<()> {
+        let (mut now, mut last, time) = self.stand(ear).await?;
+        let is_new = position.is_none();
+        if let Some(position) = position.as_mut().filter(|position| position.versions.may_become(now)) {
+            while position.versions != now {
+                let entries = self.next(ear, &position.last, Duration::ZERO).await?;
+                if entries.is_empty() || !self.heed_all(entries, heed, position) {
+                    break;
+                }
+            }
+            // More may have come in the meantime.
+            if position.versions == now || now.may_become(position.versions) {
+                return Ok(());
+            }
+        } else if let Some(position) = position {
+            if position.versions.epoch == now.epoch {
+                // It forgot changes: what was kept since then may be from before them.
+                let new = uuid::Uuid::new_v4().as_u64_pair().0;
+                let mut renew = scripts::RENEW.prepare_invoke();
+                renew.key(&self.keys.versions).arg(now.epoch).arg(new);
+                renew.invoke_async::<()>(ear).await?;
+                (now, last, _) = self.stand(ear).await?;
+            }
+        }
+        if !is_new {
+            self.metrics.lost.inc();
+        }
+        heed.forget_everything();
+        let since = time.saturating_sub(MATTERS_FOR_MS);
+        let lately: StreamRangeReply =
+            redis::cmd("XRANGE").arg(&self.keys.changes).arg(since).arg("+").query_async(ear).await?;
+        for entry in lately.ids {
+            if self.what(&entry.map).is_some_and(|what| !heed.heed(&what)) {
+                heed.forget_everything();
+            }
+        }
+        *position = Some(Position { versions: now, last });
+        Ok(())
+    }
+
+    async fn stand(&self, ear: &mut Line) -> RedisResult<(Versions, String, u64)> {
+        let mut script = scripts::STAND.prepare_invoke();
+        script.key(&self.keys.versions).key(&self.keys.changes).arg(self.me);
+        let (now, last, time): (Value, String, u64) = script.invoke_async(ear).await?;
+        Ok((versions(now)?, last, time))
+    }
+
+    fn asking_for_versions(&self) -> redis::Cmd {
+        let mut command = redis::cmd("HMGET");
+        command.arg(&self.keys.versions).arg(&["e", "0", "1", "2", "3"]);
+        command
+    }
+
+    /// What was told after that, once something was, or the time is over.
+    async fn next(&self, ear: &mut Line, after: &str, wait: Duration) -> RedisResult<Vec<StreamId>> {
+        let mut read = redis::cmd("XREAD");
+        read.arg("COUNT").arg(1_000);
+        if !wait.is_zero() {
+            read.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        }
+        read.arg("STREAMS").arg(&self.keys.changes).arg(after);
+        let reply: Option<StreamReadReply> = read.query_async(ear).await?;
+        Ok(reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).collect())
+    }
+
+    /// Heeds changes in their order; gives whether each followed upon the one before.
+    fn heed_all(&self, entries: Vec<StreamId>, heed: &impl Heed, position: &mut Position) -> bool {
+        for entry in entries {
+            let Some((then, parts)) = told_of(&entry.map) else { return false };
+            if position.versions.after(&parts) != then {
+                return false;
+            }
+            if !self.is_mine(&entry.map) {
+                self.metrics.heard.inc();
+                if !self.what(&entry.map).is_some_and(|what| heed.heed(&what)) {
+                    self.metrics.lost.inc();
+                    heed.forget_everything();
+                }
+            }
+            *position = Position { versions: then, last: entry.id };
+            heed.stand(Link::At(then));
+        }
+        true
+    }
+
+    fn is_mine(&self, entry: &HashMap<String, Value>) -> bool {
+        text(entry, "by").is_some_and(|by| by == self.me.to_string())
+    }
+
+    /// `None`: it was told with another key, or by another format.
+    fn what(&self, entry: &HashMap<String, Value>) -> Option<Vec<u8>> {
+        let sealed: Vec<u8> = redis::from_redis_value(entry.get("what")?.clone()).ok()?;
+        self.seal.open(self.keys.changes.as_bytes(), &sealed)
+    }
+}
+
+fn text(entry: &HashMap<String, Value>, field: &str) -> Option<String> {
+    redis::from_redis_value(entry.get(field)?.clone()).ok()
+}
+
+/// The versions after a change, and the parts that it changed.
+fn told_of(entry: &HashMap<String, Value>) -> Option<(Versions, Vec<usize>)> {
+    let number = |field| text(entry, field)?.parse().ok();
+    let counts = [number("0")?, number("1")?, number("2")?, number("3")?];
+    let parts = text(entry, "parts")?.bytes().map(|digit| usize::from(digit.wrapping_sub(b'0'))).collect();
+    Some((Versions { epoch: number("e")?, counts }, parts))
+}
+
+/// As `HMGET` of `e`, `0`, `1`, `2`, `3` answers. What is not there is nothing yet.
+pub(super) fn versions(answer: Value) -> RedisResult<Versions> {
+    let [epoch, counts @ ..]: [Option<u64>; 5] = redis::from_redis_value(answer)?;
+    Ok(Versions { epoch: epoch.unwrap_or_default(), counts: counts.map(Option::unwrap_or_default) })
+}
+
+impl Versions {
+    /// Whether what depends on these parts and was read under these versions still holds under those.
+    pub(super) fn hold(&self, parts: u8, now: Self) -> bool {
+        let is_same = |part: usize| parts & (1 << part) == 0 || self.counts[part] == now.counts[part];
+        self.epoch == now.epoch && (0..4).all(is_same)
+    }
+
+    /// Whether those can come after these.
+    fn may_become(&self, later: Self) -> bool {
+        self.epoch == later.epoch && self.counts.iter().zip(later.counts).all(|(count, later)| *count <= later)
+    }
+
+    fn after(mut self, parts: &[usize]) -> Self {
+        for part in parts {
+            if let Some(count) = self.counts.get_mut(*part) {
+                *count += 1;
+            }
+        }
+        self
+    }
+}
