@@ -32,7 +32,7 @@ pub(super) static FILL: LazyLock<Script> = LazyLock::new(|| {
             local is_current = true
             for part = 0, 3 do
                 local count = ARGV[at + part]
-                if count ~= '' and count ~= now[part + 2] then is_current = false end
+                if count ~= '' and count ~= (now[part + 2] or '0') then is_current = false end
             end
             if is_current then
                 local left = tonumber(ARGV[at + 4])
