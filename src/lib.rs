@@ -14,7 +14,7 @@ pub mod events;
 pub mod http;
 pub mod listing;
 pub mod loaders;
-mod outgoing;
+pub mod outgoing;
 pub mod sandbox;
 pub mod schema;
 pub mod sources;

@@ -49,6 +49,8 @@ const LARGE: usize = 131_072;
 pub(super) struct RequestKey {
     pub(super) credentials: CredentialIds,
     pub(super) scopes: Scopes,
+    /// Which trusted documents there were: what was answered under another manifest may not be asked any more.
+    pub(super) manifest: u64,
     pub(super) format: Format,
     pub(super) is_get: bool,
     pub(super) tells_cost: bool,
