@@ -4,6 +4,7 @@
 mod access;
 mod answers;
 mod brainstem;
+mod commands;
 mod config;
 mod cookbook;
 mod differential;
@@ -26,6 +27,7 @@ mod partial;
 mod playground;
 mod process;
 mod relations;
+mod reload;
 mod resilience;
 mod sandbox;
 mod schema;
