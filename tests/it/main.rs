@@ -7,6 +7,7 @@ mod brainstem;
 mod commands;
 mod config;
 mod cookbook;
+mod deploy;
 mod differential;
 mod endings;
 mod events;
