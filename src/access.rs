@@ -197,6 +197,15 @@ impl Access {
         }
     }
 
+    /// Takes over what the files of keys hold now, where callers show who they are as before. An error changes nothing.
+    pub fn reload(&self, gateway: &Gateway) -> anyhow::Result<()> {
+        match (self, &gateway.auth) {
+            (Self::ApiKeys(keys), Auth::ApiKey(file)) => keys.reload(file),
+            (Self::Tokens(tokens), Auth::Jwt(jwt)) => tokens.reload(&jwt.keys),
+            _ => Ok(()),
+        }
+    }
+
     /// Notices changes for as long as it is awaited; it does not end.
     pub async fn keep_up(&self) {
         match self {

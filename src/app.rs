@@ -38,6 +38,17 @@ impl App {
         tokio::join!(self.service.keep_up(), self.sources.keep_up());
     }
 
+    /// Takes over what of a configuration can change while the gateway runs: keys, the manifest, limits
+    /// ([`Key::is_live`](crate::config::keys::Key::is_live)). What is being answered goes on as it began. Needs the asynchronous
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// Names what is not usable; nothing has changed then.
+    pub fn reload(&self, config: &Config) -> anyhow::Result<()> {
+        self.service.reload(config)
+    }
+
     /// Reaches for what callers are checked by, once; `None`: there is nothing to be reached.
     pub async fn check_access(&self) -> Option<Checked> {
         self.service.access().check().await

@@ -1,8 +1,10 @@
 //! Commands and flags; the flags of the configuration come from its table of keys.
 
 mod check;
+mod health;
 mod key;
 mod output;
+mod reload;
 mod sandbox;
 mod serve;
 
@@ -10,6 +12,7 @@ use std::{future::Future, net::IpAddr, path::PathBuf, process::ExitCode, time::D
 
 use anyhow::Context as _;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
+use clap_complete::Shell;
 use subject_gateway::{
     config::{
         Input,
@@ -18,6 +21,11 @@ use subject_gateway::{
     },
     schema,
 };
+
+const NAME: &str = "subject-gateway";
+
+/// The flag that shows what is configured.
+const PRINT_CONFIG: &str = "print-config";
 
 /// How long what is cut off at the end may take to be dropped.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -41,6 +49,8 @@ pub(crate) fn run() -> ExitCode {
         Some(("check", flags)) => in_runtime(check::run(flags)),
         Some(("schema", flags)) => print_schema(flags),
         Some(("key", flags)) => key::run(flags),
+        Some(("health", flags)) => in_runtime(health::run(flags)),
+        Some(("completions", flags)) => print_completions(flags),
         _ => unreachable!("clap insists on a command of the list"),
     };
     done.unwrap_or_else(|error| {
@@ -63,13 +73,24 @@ fn print_schema(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn print_completions(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let mut text = Vec::new();
+    if let Some(shell) = flags.get_one::<Shell>("shell") {
+        clap_complete::generate(*shell, &mut command(), NAME, &mut text);
+    }
+    output::print(String::from_utf8_lossy(&text).trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn command() -> Command {
-    Command::new("subject-gateway")
+    Command::new(NAME)
         .about("One GraphQL schema over the Haut.AI and BrainSTEM subject APIs")
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(configured("serve", |_| true).about("Serve GraphQL over the configured upstreams"))
+        .subcommand(
+            configured("serve", |_| true).about("Serve GraphQL over the configured upstreams").arg(print_config()),
+        )
         .subcommand(sandbox_command())
         .subcommand(
             Command::new("schema")
@@ -78,7 +99,16 @@ fn command() -> Command {
         )
         .subcommand(key::command())
         .subcommand(
-            configured("check", |_| true).about("Check the configuration and reach every configured upstream once"),
+            configured("check", |_| true)
+                .about("Check the configuration and reach every configured upstream once")
+                .arg(print_config())
+                .arg(check::format()),
+        )
+        .subcommand(health::command())
+        .subcommand(
+            Command::new("completions")
+                .about("Print completions of this command line for a shell")
+                .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell))),
         )
 }
 
@@ -106,6 +136,12 @@ fn sandbox_command() -> Command {
         .arg(port("brainstem-port", "Port of the BrainSTEM upstream; 0 takes a free one"))
         .arg(address)
         .arg(generation)
+}
+
+fn print_config() -> Arg {
+    let help =
+        "Print the configuration that is in effect, as TOML with the origin of each value and without secrets, and end";
+    switch(PRINT_CONFIG, help)
 }
 
 fn switch(name: &'static str, help: &'static str) -> Arg {

@@ -2,6 +2,7 @@
 //!
 //! [`keys`] is the table of all keys; [`Input`] is where they are read from; every fault is found at once ([`Faults`]).
 
+mod effective;
 mod fault;
 mod file;
 pub mod keys;
@@ -18,13 +19,14 @@ use url::Url;
 use uuid::Uuid;
 
 pub use self::{
+    effective::Effective,
     fault::{Fault, Faults, Origin},
     limits::{CostLimit, CostMode, DocumentLimits, Limits},
     settings::Input,
     upstream::{Breaker, Retries, Upstream},
 };
 
-/// Everything the gateway is told at its start.
+/// Everything the gateway is told at its start; what can change afterwards is told again.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub gateway: Gateway,
@@ -41,6 +43,11 @@ pub struct Config {
 impl Config {
     /// Reads and checks a configuration; at least one source has to be configured.
     pub fn load(input: Input) -> Result<Self, Faults> {
+        Self::load_with_origins(input).map(|(config, _)| config)
+    }
+
+    /// The same, and what was set where.
+    pub fn load_with_origins(input: Input) -> Result<(Self, Effective), Faults> {
         typed::build(settings::Settings::gather(input))
     }
 

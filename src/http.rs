@@ -15,6 +15,7 @@ mod layers;
 mod load;
 mod metrics;
 mod persisted;
+mod places;
 pub mod playground;
 mod purge;
 mod request;
@@ -26,6 +27,7 @@ mod written;
 
 use std::{sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use axum::{
     Router,
     http::{
@@ -57,7 +59,7 @@ pub use self::{front::Front, health::Readiness};
 use crate::{
     access::{self, Access, Denied, Scope, Scopes},
     cache::{Sources, answers::Answers},
-    config::{Auth, Config, CorsOrigins, Portal},
+    config::{Auth, Config, CorsOrigins, Limits, Portal},
     loaders::Credentials,
     schema::{
         self, GatewaySchema,
@@ -85,19 +87,10 @@ pub(crate) struct Service {
     takes_credentials: bool,
     /// WebSockets and streams of events.
     connections: Connections,
-    /// Operations at the same time on one WebSocket.
-    max_operations: usize,
-    /// How long a new WebSocket may take for its `connection_init`.
-    init: Duration,
     /// How often a sign of life is sent on a connection that stays.
     ping: Duration,
     readiness: Readiness,
-    deadline: Duration,
-    body_bytes: usize,
-    /// How long a body may take to arrive.
-    body: Duration,
-    /// Requests in one body; 0: batching is off.
-    batch: usize,
+    bounds: ArcSwap<Bounds>,
     documents: Documents,
     /// Whole answers, as they were sent.
     answers: Arc<Answers<RequestKey, Written>>,
@@ -116,6 +109,27 @@ pub(crate) struct Service {
     allowed_hosts: Option<Vec<String>>,
 }
 
+/// What one request or WebSocket is held to, as it is configured now.
+struct Bounds {
+    deadline: Duration,
+    body_bytes: usize,
+    /// How long a body may take to arrive.
+    body: Duration,
+    /// Requests in one body; 0: batching is off.
+    batch: usize,
+    /// Operations at the same time on one WebSocket.
+    max_operations: usize,
+    /// How long a new WebSocket may take for its `connection_init`.
+    init: Duration,
+}
+
+impl Bounds {
+    fn of(limits: &Limits) -> Self {
+        let Limits { deadline, body_bytes, body, batch, subscriptions, init, .. } = *limits;
+        Self { deadline, body_bytes, body, batch, max_operations: subscriptions, init }
+    }
+}
+
 impl Service {
     /// An error is a fault in the manifest of trusted documents, in a file of keys, or a system without root certificates.
     pub(crate) fn new(config: &Config, sources: Arc<Sources>, readiness: Readiness) -> anyhow::Result<Self> {
@@ -132,14 +146,9 @@ impl Service {
             sources,
             load: Load::new(&config.limits),
             connections: Connections::new(config.limits.connections),
-            max_operations: config.limits.subscriptions,
-            init: config.limits.init,
             ping: gateway.ping,
             readiness,
-            deadline: config.limits.deadline,
-            body_bytes: config.limits.body_bytes,
-            body: config.limits.body,
-            batch: config.limits.batch,
+            bounds: ArcSwap::from_pointee(Bounds::of(&config.limits)),
             playground: gateway.playground,
             sdl: gateway.introspection.then(|| schema::sdl(false)),
             cors_origins: gateway.cors_origins.clone(),
@@ -154,6 +163,27 @@ impl Service {
 }
 
 impl Service {
+    /// Takes over what of a configuration can change while the gateway runs: the texts of the files that it was told of at its
+    /// start, and limits. An error changes nothing. Needs the asynchronous runtime.
+    pub(crate) fn reload(&self, config: &Config) -> anyhow::Result<()> {
+        let (gateway, limits) = (&config.gateway, &config.limits);
+        let specification = schema::specification(&self.schema);
+        let manifest = self.documents.read_anew(&gateway.persisted, specification)?;
+        // All or nothing by itself, and the last that can fail.
+        self.access.reload(gateway)?;
+        self.documents.hold_to(manifest, limits.documents);
+        specification.hold_to(limits);
+        self.bounds.store(Arc::new(Bounds::of(limits)));
+        self.load.hold_to(limits);
+        self.connections.resize(limits.connections);
+        Ok(())
+    }
+
+    /// What is asked now is held to.
+    fn bounds(&self) -> arc_swap::Guard<Arc<Bounds>> {
+        self.bounds.load()
+    }
+
     pub(crate) fn access(&self) -> &Access {
         &self.access
     }
@@ -176,7 +206,7 @@ impl Service {
             sources: Arc::clone(&self.sources),
             scopes,
             credentials,
-            time: self.deadline,
+            time: self.bounds().deadline,
             places: Arc::clone(self.load.places()),
             under_way: UnderWay::default(),
         }

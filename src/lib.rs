@@ -14,7 +14,7 @@ pub mod events;
 pub mod http;
 pub mod listing;
 pub mod loaders;
-mod outgoing;
+pub mod outgoing;
 pub mod replicas;
 pub mod sandbox;
 pub mod schema;

@@ -10,7 +10,7 @@ use url::Url;
 /// # Errors
 ///
 /// None that the machine it runs on has a part in.
-pub(crate) fn builder(url: &Url, root: Option<Certificate>) -> anyhow::Result<ClientBuilder> {
+pub fn builder(url: &Url, root: Option<Certificate>) -> anyhow::Result<ClientBuilder> {
     let builder = Client::builder()
         .user_agent(concat!("subject-gateway/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
@@ -35,7 +35,7 @@ pub(crate) fn builder(url: &Url, root: Option<Certificate>) -> anyhow::Result<Cl
 /// # Errors
 ///
 /// For an https URL on a machine without root certificates.
-pub(crate) fn build(builder: ClientBuilder) -> anyhow::Result<Client> {
+pub fn build(builder: ClientBuilder) -> anyhow::Result<Client> {
     builder.build().map_err(|error| {
         anyhow::Error::new(error.without_url())
             .context("TLS can't be set up; are root certificates (ca-certificates) installed?")

@@ -37,7 +37,7 @@ mod values;
 pub use changes::{Heed, Told};
 pub use values::{Fill, Found};
 
-use changes::Position;
+use changes::{Position, Tiding, Tidings};
 use line::Line;
 use metrics::Metrics;
 use seal::Seal;
@@ -95,7 +95,7 @@ pub struct Replicas {
     time_outs: AtomicU32,
     paused_until: RwLock<Option<Instant>>,
     fills: (mpsc::Sender<Fill>, Mutex<mpsc::Receiver<Fill>>),
-    tidings: (mpsc::Sender<changes::Tiding>, Mutex<mpsc::Receiver<changes::Tiding>>),
+    tidings: (mpsc::Sender<Tiding>, Mutex<Tidings>),
     /// More changed than could be noted: everything counts as changed.
     lost_count: AtomicBool,
     position: Mutex<Option<Position>>,
@@ -137,7 +137,7 @@ impl Replicas {
             time_outs: AtomicU32::new(0),
             paused_until: RwLock::default(),
             fills: (fills.0, Mutex::new(fills.1)),
-            tidings: (tidings.0, Mutex::new(tidings.1)),
+            tidings: (tidings.0, Mutex::new(Tidings::of(tidings.1))),
             lost_count: AtomicBool::new(false),
             position: Mutex::default(),
             metrics: Metrics::new(),

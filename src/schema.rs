@@ -41,11 +41,14 @@ pub use query::Query;
 pub use spec::Specification;
 pub use subscription::Subscription;
 
+/// The most that `LIMITS_DEPTH` can be, now or after a reload.
+const DEEPEST: usize = 100;
+
 /// The executable schema.
 pub type GatewaySchema = Schema<Query, Mutation, Subscription>;
 
-/// Builds the executable schema: with introspection or without, for requests within the limits. It holds no state: a request brings
-/// its [`RequestContext`].
+/// Builds the executable schema: with introspection or without, for requests within the limits, which may be
+/// changed ([`Specification::hold_to`]). Else it holds no state: a request brings its [`RequestContext`].
 pub fn build(introspection: bool, limits: &Limits) -> GatewaySchema {
     let sdl = builder(Query::default()).finish().sdl_with_options(printing());
     let specification = Specification::new(&sdl, introspection, limits).expect("a test reads the schema");
@@ -53,7 +56,7 @@ pub fn build(introspection: bool, limits: &Limits) -> GatewaySchema {
         // What is executed was validated before, by better rules.
         .validation_mode(ValidationMode::Fast)
         // Whoever asks is told by the specification; what is written out has a condition at some levels besides.
-        .limit_recursive_depth(2 * limits.documents.depth + 16)
+        .limit_recursive_depth(2 * DEEPEST + 16)
         .data(specification)
         .data(federation::MaxEntities(limits.max_entities))
         .finish()

@@ -24,7 +24,7 @@ pub(super) async fn follow(variable: &str, path: &Path, take: impl Fn(&str) -> a
             Ok(None) => faulty = None,
             Ok(Some(keys)) => {
                 faulty = None;
-                info!(keys, "the keys of {variable} were read anew");
+                tell(variable, keys);
             }
             Err(fault) => {
                 let fault = format!("{fault:#}");
@@ -35,4 +35,9 @@ pub(super) async fn follow(variable: &str, path: &Path, take: impl Fn(&str) -> a
             }
         }
     }
+}
+
+/// Says that the file has so many keys from now on.
+pub(super) fn tell(variable: &str, keys: usize) {
+    info!(keys, "the keys of {variable} were read anew");
 }

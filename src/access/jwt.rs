@@ -18,7 +18,7 @@ use self::{
     key_set::Missed,
 };
 use super::{Caller, Denied, Stay};
-use crate::config::Jwt;
+use crate::config::{JwksAt, Jwt};
 
 mod claims;
 mod fetch;
@@ -135,6 +135,11 @@ impl Tokens {
         Ok(caller)
     }
 
+    /// Takes another text of the same file of keys. An error changes nothing.
+    pub(super) fn reload(&self, keys: &JwksAt) -> anyhow::Result<()> {
+        self.issuer.reload(keys)
+    }
+
     pub(super) async fn keep_up(&self) {
         self.issuer.keep_up().await;
     }
@@ -192,7 +197,7 @@ mod tests {
     use super::*;
     use crate::{
         access::{Scope, Scopes},
-        config::{JwksAt, TextFile},
+        config::TextFile,
     };
 
     /// What tells good tokens, and a good one.

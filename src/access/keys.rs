@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -90,6 +90,16 @@ impl KeyFile {
             }
         }
         found
+    }
+
+    /// Takes another text of the same file. An error names what is wrong, and changes nothing.
+    pub(super) fn reload(&self, file: &TextFile) -> anyhow::Result<()> {
+        if self.path == Path::new(&file.path)
+            && let Some(keys) = self.take(&file.text).with_context(|| format!("API_KEYS_FILE `{}`", file.path))?
+        {
+            file::tell("API_KEYS_FILE", keys);
+        }
+        Ok(())
     }
 
     /// Reads the file when its text has changed. One that is missing or faulty changes nothing: the log tells, once.

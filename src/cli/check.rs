@@ -5,13 +5,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::ArgMatches;
+use clap::{Arg, ArgMatches, builder::PossibleValuesParser};
+use serde_json::{Value, json};
 use subject_gateway::{app::App, cache::Checked, config::Config, telemetry};
 
-use super::{FAILED, input, output};
+use super::{FAILED, PRINT_CONFIG, input, output};
+
+/// The flag for how the outcome is written.
+const FORMAT: &str = "format";
+
+/// As people or programs read it.
+pub(crate) fn format() -> Arg {
+    let formats = PossibleValuesParser::new(["text", "json"]);
+    Arg::new(FORMAT).long(FORMAT).value_name("CHOICE").value_parser(formats).default_value("text").help(
+        "How the outcome is written: a line for each server, or one JSON object with `ok` and `checks` (`name`, `ok`, `ms`, `message`)",
+    )
+}
 
 pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
-    let config = Config::load(input(flags))?;
+    let (config, effective) = Config::load_with_origins(input(flags))?;
+    if flags.get_flag(PRINT_CONFIG) {
+        output::print(effective.to_toml().trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     telemetry::install(&config.gateway)?;
     // All of the gateway, so that whatever would keep it from starting is found here.
     let app = App::new(&config)?;
@@ -19,10 +35,15 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let lines = sources.into_iter().map(|Checked { source, outcome, took }| Line { name: source, outcome, took });
     let access = access.map(|access| Line { name: "JWKS", outcome: access.outcome, took: access.took });
     let lines: Vec<Line> = lines.chain(access).chain(redis).collect();
-    for line in &lines {
-        output::print(&line.text())?;
-    }
     let failed = lines.iter().any(|line| line.outcome.is_err());
+    if flags.get_one::<String>(FORMAT).is_some_and(|format| format == "json") {
+        let checks: Vec<_> = lines.iter().map(Line::json).collect();
+        output::print(&json!({"ok": !failed, "checks": checks}).to_string())?;
+    } else {
+        for line in &lines {
+            output::print(&line.text())?;
+        }
+    }
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
@@ -42,6 +63,14 @@ struct Line {
 }
 
 impl Line {
+    fn json(&self) -> Value {
+        let (ok, message) = match &self.outcome {
+            Ok(words) => (true, words),
+            Err(words) => (false, words),
+        };
+        json!({"name": self.name, "ok": ok, "ms": self.took.as_secs_f64() * 1e3, "message": message})
+    }
+
     fn text(&self) -> String {
         let (verdict, words) = match &self.outcome {
             Ok(words) => ("ok", words),

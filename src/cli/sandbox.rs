@@ -54,7 +54,7 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let app = App::new(&config)?;
     let (listener, address) = listen(&config.gateway).await?;
     output::print(&welcome(&config.gateway, address, &sandbox))?;
-    serve(&config, &app, listener).await
+    serve(&config, &app, listener, None).await
 }
 
 async fn start(flags: &ArgMatches, legacy: bool) -> anyhow::Result<Sandbox> {

@@ -13,11 +13,18 @@ use subject_gateway::{
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use super::{FAILED, input};
+use super::{FAILED, PRINT_CONFIG, input, output, reload::Reload};
 
 pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
-    let config = Config::load(input(flags))?;
+    let input = input(flags);
+    let (config, effective) = Config::load_with_origins(input.clone())?;
+    if flags.get_flag(PRINT_CONFIG) {
+        output::print(effective.to_toml().trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     telemetry::install(&config.gateway)?;
+    // Before anything that takes time: a SIGHUP that comes early must not end it.
+    let reload = Reload::new(input, effective)?;
     raise_file_limit(&config.limits);
     let app = App::new(&config)?;
     let (listener, address) = listen(&config.gateway).await?;
@@ -27,7 +34,7 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
         brainstem = config.brainstem.is_some(),
         "listening"
     );
-    serve(&config, &app, listener).await
+    serve(&config, &app, listener, Some(reload)).await
 }
 
 /// Every connection is an open file, and many systems allow a process few unless it asks for more.
@@ -58,8 +65,14 @@ pub(crate) fn not_listening(address: &str, flag: &str, error: &io::Error) -> any
     }
 }
 
-/// Serves until a signal, then until what is in flight has finished; a second signal ends at once.
-pub(crate) async fn serve(config: &Config, app: &App, listener: TcpListener) -> anyhow::Result<ExitCode> {
+/// Serves until a signal, then until what is in flight has finished; a second signal ends at once. `reload`: what takes changed
+/// settings over meanwhile.
+pub(crate) async fn serve(
+    config: &Config,
+    app: &App,
+    listener: TcpListener,
+    mut reload: Option<Reload>,
+) -> anyhow::Result<ExitCode> {
     let gateway = &config.gateway;
     let mut signals = Signals::new()?;
     let (stopping, stop) = tokio::sync::oneshot::channel::<()>();
@@ -71,7 +84,7 @@ pub(crate) async fn serve(config: &Config, app: &App, listener: TcpListener) -> 
     let drain = tokio::select! {
         _ = &mut serving => return Ok(ExitCode::FAILURE),
         signal = signals.next() => if signal == Signal::Terminate { gateway.drain } else { Duration::ZERO },
-        () = app.keep_up() => Duration::ZERO,
+        () = keep_up(app, reload.as_mut()) => Duration::ZERO,
     };
     info!("shutting down");
     app.readiness().set_shutting_down();
@@ -93,6 +106,16 @@ pub(crate) async fn serve(config: &Config, app: &App, listener: TcpListener) -> 
             Ok(ExitCode::from(FAILED))
         }
     }
+}
+
+async fn keep_up(app: &App, reload: Option<&mut Reload>) {
+    let reload = async {
+        match reload {
+            Some(reload) => reload.keep_up(app).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::join!(app.keep_up(), reload);
 }
 
 /// What asks for the end.

@@ -1,6 +1,7 @@
 //! The table of keys: what the file, the environment, the command line, the help and the documentation are made from.
 //! Knows names and words only; `values` knows how a key's text becomes a value.
 
+mod live;
 mod table;
 
 use std::fmt::Write as _;
@@ -248,7 +249,8 @@ pub fn markdown() -> String {
             let (variable, flag) = (key.variable(), key.flag());
             let (default, expected, help) = (key.default_in_words(), key.kind.expected(), key.help);
             let secret = if key.kind.is_secret() { " Secret." } else { "" };
-            let _ = writeln!(text, "| `{variable}` | `--{flag}` | {default} | {expected} | {help}{secret} |");
+            let live = if key.is_live() { " *Reloads.*" } else { "" };
+            let _ = writeln!(text, "| `{variable}` | `--{flag}` | {default} | {expected} | {help}{secret}{live} |");
         }
         text.push('\n');
     }

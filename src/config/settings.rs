@@ -12,7 +12,7 @@ use super::{
 pub(super) const CONFIG_VARIABLE: &str = "GATEWAY_CONFIG";
 
 /// Everything a configuration is read from. Built by the command line, and by tests without touching the process.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Input {
     /// What the command itself sets; the weakest.
     pub presets: Vec<(&'static Key, String)>,
@@ -35,7 +35,9 @@ pub(super) struct Setting {
 /// What was set, by `section.key`; the strongest origin of each.
 #[derive(Default)]
 pub(super) struct Settings {
-    settings: BTreeMap<String, Setting>,
+    set: BTreeMap<String, Setting>,
+    /// The configuration file, if one was named.
+    pub(super) file: Option<PathBuf>,
     pub(super) faults: Vec<Fault>,
 }
 
@@ -51,6 +53,7 @@ impl Settings {
         let path = input.file.or_else(|| named.map(|(_, value)| PathBuf::from(value)));
         if let Some(path) = path {
             file::read(&path, input.ignore_sources, &mut settings);
+            settings.file = Some(path);
         }
         settings.take_environment(&environment, input.ignore_sources);
         for (key, text) in input.flags {
@@ -60,7 +63,7 @@ impl Settings {
     }
 
     pub(super) fn set(&mut self, key: &'static Key, text: String, origin: Origin) {
-        self.settings.insert(key.path(), Setting { text, origin });
+        self.set.insert(key.path(), Setting { text, origin });
     }
 
     pub(super) fn fault(&mut self, fault: Fault) {
@@ -68,7 +71,7 @@ impl Settings {
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<&Setting> {
-        self.settings.get(&key.path())
+        self.set.get(&key.path())
     }
 
     /// The keys of a section that somebody set, in the table's order.

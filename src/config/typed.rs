@@ -3,9 +3,9 @@
 use secrecy::SecretString;
 
 use super::{
-    AuthScheme, BrainStem, Breaker, Cache, Config, CostLimit, CostMode, Credentials, DocumentLimits, Gateway,
-    Generation, HautAi, HautAiAccess, Lifetime, Limits, LogFormat, Persisted, Portal, Retries, Sideload, TextFile,
-    Untrusted, Upstream,
+    AuthScheme, BrainStem, Breaker, Cache, Config, CostLimit, CostMode, Credentials, DocumentLimits, Effective,
+    Gateway, Generation, HautAi, HautAiAccess, Lifetime, Limits, LogFormat, Persisted, Portal, Retries, Sideload,
+    TextFile, Untrusted, Upstream,
     fault::{Fault, Faults, Origin},
     keys::{Fallback, Key, Kind, Section, key},
     settings::{Setting, Settings},
@@ -23,7 +23,7 @@ const NO_SOURCE_TO_FORWARD_TO: &str =
 const HAUT_AI_NEEDS: &str = "set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and HAUT_AI_PASSWORD";
 const BRAINSTEM_NEEDS: &str = "set BRAINSTEM_TOKEN, or BRAINSTEM_PORTAL=public";
 
-pub(super) fn build(settings: Settings) -> Result<Config, Faults> {
+pub(super) fn build(settings: Settings) -> Result<(Config, Effective), Faults> {
     let mut reader = Reader { settings };
     let gateway = gateway(&mut reader);
     let config = Config {
@@ -41,8 +41,12 @@ pub(super) fn build(settings: Settings) -> Result<Config, Faults> {
         };
         reader.fault(Fault::of("sources", needs));
     }
-    let faults = reader.settings.faults;
-    if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+    if reader.settings.faults.is_empty() {
+        let effective = Effective::of(&reader.settings, &config);
+        Ok((config, effective))
+    } else {
+        Err(Faults(reader.settings.faults))
+    }
 }
 
 fn gateway(reader: &mut Reader) -> Gateway {

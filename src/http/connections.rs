@@ -5,32 +5,37 @@ use std::{
     sync::Arc,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::answer::Refusal;
+use super::{answer::Refusal, places::Places};
 
 /// Places for connections that stay; clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
-    places: Arc<Semaphore>,
+    places: Places,
     /// For those who have yet to say who they are: as many more, so that they keep nobody out who did.
-    strangers: Arc<Semaphore>,
+    strangers: Places,
 }
 
 impl Connections {
     pub(super) fn new(places: usize) -> Self {
-        let places = || Arc::new(Semaphore::new(places));
-        Self { places: places(), strangers: places() }
+        Self { places: Places::new(places), strangers: Places::new(places) }
+    }
+
+    /// From now on there are so many places, and as many more for strangers.
+    pub(super) fn resize(&self, places: usize) {
+        self.places.resize(places);
+        self.strangers.resize(places);
     }
 
     /// A place, held for as long as the connection lives; `None`: there is none left.
     pub(super) fn enter(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
+        Arc::clone(self.places.free()).try_acquire_owned().ok()
     }
 
     /// As [`enter`](Self::enter), for one who has yet to say who it is.
     pub(super) fn enter_as_stranger(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.strangers).try_acquire_owned().ok()
+        Arc::clone(self.strangers.free()).try_acquire_owned().ok()
     }
 
     /// For one who found no place.

@@ -48,7 +48,7 @@ pub(super) async fn post(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    let deadline = Instant::now() + service.deadline;
+    let deadline = Instant::now() + service.bounds().deadline;
     let Some(format) = negotiate(request.headers()) else {
         return stream::post(State(service), Extension(notes), Extension(caller), request).boxed().await;
     };
@@ -78,7 +78,7 @@ pub(super) async fn get(
     uri: Uri,
     request: Request,
 ) -> Response {
-    let deadline = Instant::now() + service.deadline;
+    let deadline = Instant::now() + service.bounds().deadline;
     let Some(format) = negotiate(request.headers()) else {
         return stream::get(State(service), Extension(notes), Extension(caller), request).await;
     };
@@ -144,7 +144,8 @@ impl Asked {
     fn key(&self, is_get: bool, bytes: &Bytes) -> RequestKey {
         let credentials = self.credentials.ids();
         let (scopes, format, tells_cost) = (self.scopes, self.format, self.wants_cost);
-        RequestKey { credentials, scopes, format, is_get, tells_cost, bytes: bytes.clone() }
+        let manifest = self.service.documents.version();
+        RequestKey { credentials, scopes, manifest, format, is_get, tells_cost, bytes: bytes.clone() }
     }
 
     /// The answer to the same request, asked lately.
@@ -172,7 +173,7 @@ impl Asked {
     }
 
     async fn batch(&self, members: Vec<Value>) -> Result<Vec<Ended>, Refusal> {
-        batch::check_number(members.len(), self.service.batch)?;
+        batch::check_number(members.len(), self.service.bounds().batch)?;
         // The first one counted as the request.
         if let Some(more) = u32::try_from(members.len()).ok().and_then(|all| NonZeroU32::new(all.saturating_sub(1))) {
             self.notes.count(&self.service.load, more)?;
@@ -241,8 +242,12 @@ impl Service {
     /// A POST's body, which has to be declared as JSON. The limit counts what arrives, whatever length was announced.
     pub(super) async fn read_body(&self, request: Request) -> Result<Bytes, Refusal> {
         request::check_content_type(request.headers())?;
-        let body = Limited::new(request.into_body(), self.body_bytes).collect();
-        match timeout(self.body.min(self.deadline), body).await {
+        let (most, time) = {
+            let bounds = self.bounds();
+            (bounds.body_bytes, bounds.body.min(bounds.deadline))
+        };
+        let body = Limited::new(request.into_body(), most).collect();
+        match timeout(time, body).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 let message = "The body is longer than this gateway allows.";

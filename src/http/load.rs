@@ -7,6 +7,7 @@ use std::{
 };
 
 use ahash::RandomState;
+use arc_swap::ArcSwapOption;
 use axum::http::StatusCode;
 use governor::{
     Quota, RateLimiter,
@@ -15,7 +16,10 @@ use governor::{
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::answer::{Refusal, code};
+use super::{
+    answer::{Refusal, code},
+    places::Places,
+};
 use crate::{access::Identity, config::Limits};
 
 /// The part of an address of IPv6 that one customer usually has to himself.
@@ -23,14 +27,23 @@ const NETWORK: u128 = u128::MAX << 64;
 
 /// What is let in.
 pub(super) struct Load {
-    places: Arc<Semaphore>,
-    rate: Option<Rate>,
+    places: Places,
+    rate: ArcSwapOption<Rate>,
 }
 
 /// How often each caller may ask.
 struct Rate {
     per_second: NonZeroU32,
+    burst: NonZeroU32,
     callers: RateLimiter<Who, DashMapStateStore<Who, RandomState>, DefaultClock>,
+}
+
+impl Rate {
+    fn of(limits: &Limits) -> Option<Arc<Self>> {
+        let (per_second, burst) = (NonZeroU32::new(limits.rate)?, limits.burst);
+        let quota = Quota::per_second(per_second).allow_burst(burst);
+        Some(Arc::new(Self { per_second, burst, callers: RateLimiter::dashmap_with_hasher(quota, RandomState::new()) }))
+    }
 }
 
 /// Who is counted as one.
@@ -54,28 +67,35 @@ impl Who {
 
 impl Load {
     pub(super) fn new(limits: &Limits) -> Self {
-        let rate = NonZeroU32::new(limits.rate).map(|per_second| {
-            let quota = Quota::per_second(per_second).allow_burst(limits.burst);
-            Rate { per_second, callers: RateLimiter::dashmap_with_hasher(quota, RandomState::new()) }
-        });
-        Self { places: Arc::new(Semaphore::new(limits.operations)), rate }
+        Self { places: Places::new(limits.operations), rate: ArcSwapOption::from(Rate::of(limits)) }
+    }
+
+    /// From now on these limits hold. Callers who asked too often are not remembered over another rate.
+    pub(super) fn hold_to(&self, limits: &Limits) {
+        self.places.resize(limits.operations);
+        let terms = |rate: &Rate| (rate.per_second, rate.burst);
+        let rate = Rate::of(limits);
+        if self.rate.load().as_deref().map(terms) != rate.as_deref().map(terms) {
+            self.rate.store(rate);
+        }
     }
 
     /// The places for operations that are being executed.
     pub(super) fn places(&self) -> &Arc<Semaphore> {
-        &self.places
+        self.places.free()
     }
 
     /// A place for one operation; an error where all are taken.
     pub(super) fn enter(&self) -> Result<SemaphorePermit<'_>, Refusal> {
         let message = "This gateway executes as many operations as it allows: try again later.";
-        self.places.try_acquire().map_err(|_| Refusal::overloaded(message, 1))
+        self.places.free().try_acquire().map_err(|_| Refusal::overloaded(message, 1))
     }
 
     /// Counts so many operations of a caller, by its address where nobody knows who it is; an error where there were too many
     /// lately.
     pub(super) fn count(&self, who: Option<Identity>, peer: IpAddr, operations: NonZeroU32) -> Result<(), Refusal> {
-        let Some(rate) = &self.rate else { return Ok(()) };
+        let rate = self.rate.load();
+        let Some(rate) = &*rate else { return Ok(()) };
         let (seconds, more) = match rate.callers.check_key_n(&Who::of(who, peer), operations) {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(until)) => {
@@ -91,7 +111,7 @@ impl Load {
 
     /// Forgets callers who have not asked lately.
     pub(super) fn forget(&self) {
-        if let Some(rate) = &self.rate {
+        if let Some(rate) = &*self.rate.load() {
             rate.callers.retain_recent();
             rate.callers.shrink_to_fit();
         }

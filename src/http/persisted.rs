@@ -4,9 +4,17 @@
 
 mod manifest;
 
-use std::{collections::HashMap, fmt::Write as _, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use anyhow::{anyhow, bail};
+use arc_swap::ArcSwap;
 use axum::http::StatusCode;
 use moka::sync::Cache;
 use sha2::{Digest as _, Sha256};
@@ -18,7 +26,7 @@ use super::{
     layers::is_name,
 };
 use crate::{
-    config::{Config, DocumentLimits, TextFile, Untrusted},
+    config::{Config, DocumentLimits, Persisted, TextFile, Untrusted},
     schema::{
         Specification,
         spec::{is_readable, syntax_error},
@@ -54,18 +62,23 @@ impl DocumentId {
 /// The documents that clients can name, and which others may run.
 pub(super) struct Documents {
     /// `None`: there is no manifest.
-    trusted: Option<Trusted>,
+    trusted: Option<ArcSwap<Trusted>>,
+    /// The manifest's, to be had without it.
+    version: AtomicU64,
     untrusted: Untrusted,
     /// What clients registered, by SHA-256; `None`: they can't.
     registered: Option<Cache<String, Arc<str>>>,
-    limits: DocumentLimits,
+    limits: ArcSwap<DocumentLimits>,
     /// The SHA-256 of what was logged lately.
     logged: Cache<String, ()>,
 }
 
 /// The manifest.
 #[derive(Default)]
-struct Trusted {
+pub(super) struct Trusted {
+    path: String,
+    /// Of the manifest's text: the first bytes of its SHA-256.
+    version: u64,
     by_id: HashMap<String, Arc<str>>,
     by_hash: HashMap<String, Arc<str>>,
 }
@@ -80,8 +93,42 @@ impl Documents {
                 |id: &String, text: &Arc<str>| u32::try_from(id.len() + text.len() + OVERHEAD).unwrap_or(u32::MAX);
             Cache::builder().max_capacity(config.cache.persisted_bytes).weigher(weight).build()
         });
-        let (limits, logged) = (config.limits.documents, Cache::new(MOST_LOGGED));
-        Ok(Self { trusted, untrusted: persisted.untrusted, registered, limits, logged })
+        let version = trusted.as_ref().map_or(0, Trusted::tell).into();
+        let trusted = trusted.map(ArcSwap::from_pointee);
+        let (limits, logged) = (ArcSwap::from_pointee(config.limits.documents), Cache::new(MOST_LOGGED));
+        Ok(Self { trusted, version, untrusted: persisted.untrusted, registered, limits, logged })
+    }
+
+    /// What the manifest says now, where it is the one that was there at the start and has another text.
+    pub(super) fn read_anew(
+        &self,
+        persisted: &Persisted,
+        specification: &Specification,
+    ) -> anyhow::Result<Option<Trusted>> {
+        let (Some(trusted), Some(file)) = (&self.trusted, &persisted.manifest) else { return Ok(None) };
+        let known = trusted.load();
+        let is_news = known.path == file.path && known.version != version_of(&file.text);
+        is_news.then(|| Trusted::read(file, specification)).transpose()
+    }
+
+    /// From now on these documents may be named, and texts are held to these limits.
+    pub(super) fn hold_to(&self, manifest: Option<Trusted>, limits: DocumentLimits) {
+        self.limits.store(Arc::new(limits));
+        if let (Some(trusted), Some(manifest)) = (&self.trusted, manifest) {
+            let version = manifest.tell();
+            trusted.store(Arc::new(manifest));
+            // Only now: what is asked under the new version finds the new documents.
+            self.version.store(version, Ordering::Release);
+        }
+    }
+
+    /// A number for the manifest; the same for the same text, and 0 where there is none.
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    fn trusted(&self, id: &str) -> Option<Arc<str>> {
+        self.trusted.as_ref()?.load().get(id).cloned()
     }
 
     /// The text that a request means: the one it brings, if it may run, or the one it names. `operation` is for the log.
@@ -102,8 +149,7 @@ impl Documents {
     }
 
     fn look_up(&self, id: &DocumentId) -> Option<Arc<str>> {
-        let trusted = self.trusted.as_ref().and_then(|trusted| trusted.get(id.key()));
-        trusted.cloned().or_else(|| self.registered.as_ref()?.get(id.key()))
+        self.trusted(id.key()).or_else(|| self.registered.as_ref()?.get(id.key()))
     }
 
     /// Checks a text that was sent as such, and registers it where it comes with its hash.
@@ -113,10 +159,9 @@ impl Documents {
             return Ok(());
         }
         let hash = sha256(text);
-        let trusted = |id: &str| self.trusted.as_ref().and_then(|trusted| trusted.get(id));
-        let is_trusted = trusted(&hash).is_some_and(|known| **known == *text);
+        let is_trusted = self.trusted(&hash).is_some_and(|known| *known == *text);
         // Apollo's manifests may have other ids, which then stand where the hash should be.
-        let is_the_texts = |id: &str| id == hash || trusted(id).is_some_and(|known| **known == *text);
+        let is_the_texts = |id: &str| id == hash || self.trusted(id).is_some_and(|known| *known == *text);
         if !given.is_none_or(is_the_texts) {
             return Err(Refusal::bad_input(
                 "provided sha does not match query: expected the query's SHA-256 in lower-case hexadecimal digits.",
@@ -137,7 +182,7 @@ impl Documents {
 
     /// What would not run would only take the place of what does.
     fn register(&self, registered: &Cache<String, Arc<str>>, hash: String, text: &str) {
-        if !registered.contains_key(&hash) && is_readable(text, &self.limits) {
+        if !registered.contains_key(&hash) && is_readable(text, &self.limits.load()) {
             registered.insert(hash, text.into());
             // By itself moka throws out only now and then, and a text may be as long as a body.
             registered.run_pending_tasks();
@@ -173,14 +218,19 @@ impl Trusted {
     fn read(file: &TextFile, specification: &Specification) -> anyhow::Result<Self> {
         let at = |problem: String| anyhow!("GATEWAY_TRUSTED_DOCUMENTS_FILE ({}): {problem}", file.path);
         let documents = manifest::read(&file.text).map_err(at)?;
-        let mut trusted = Self::default();
+        let mut trusted = Self { path: file.path.clone(), version: version_of(&file.text), ..Self::default() };
         for document in documents {
             let name = document.to_string();
             let problem = trusted.add(document, specification);
             problem.map_err(|problem| at(format!("{name}: {problem}")))?;
         }
-        info!(documents = trusted.by_id.len(), "the manifest of trusted documents was read");
         Ok(trusted)
+    }
+
+    /// Notes that it counts from now on; gives its version.
+    fn tell(&self) -> u64 {
+        info!(documents = self.by_id.len(), "the manifest of trusted documents was read");
+        self.version
     }
 
     fn add(&mut self, document: Document, specification: &Specification) -> anyhow::Result<()> {
@@ -206,6 +256,10 @@ impl Trusted {
 
 fn bare(id: &str) -> &str {
     id.strip_prefix(SHA256).unwrap_or(id)
+}
+
+fn version_of(text: &str) -> u64 {
+    Sha256::digest(text).first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 /// In lower-case hexadecimal digits.

@@ -50,6 +50,8 @@ const LARGE: usize = 131_072;
 pub(super) struct RequestKey {
     pub(super) credentials: CredentialIds,
     pub(super) scopes: Scopes,
+    /// Which trusted documents there were: what was answered under another manifest may not be asked any more.
+    pub(super) manifest: u64,
     pub(super) format: Format,
     pub(super) is_get: bool,
     pub(super) tells_cost: bool,
@@ -59,9 +61,9 @@ pub(super) struct RequestKey {
 
 impl Identity for RequestKey {
     fn identity(&self) -> Vec<u8> {
-        let Self { credentials, scopes, format, is_get, tells_cost, bytes } = self;
+        let Self { credentials, scopes, manifest, format, is_get, tells_cost, bytes } = self;
         // Memory takes what is written to it.
-        rmp_serde::to_vec(&(credentials, scopes, format, is_get, tells_cost, bytes)).unwrap_or_default()
+        rmp_serde::to_vec(&(credentials, scopes, manifest, format, is_get, tells_cost, bytes)).unwrap_or_default()
     }
 }
 

@@ -8,7 +8,7 @@ use redis::{
     streams::{StreamId, StreamRangeReply, StreamReadReply},
 };
 use tokio::{
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     time::{sleep, timeout},
 };
 use tracing::{info, warn};
@@ -43,6 +43,19 @@ pub(super) struct Tiding {
     parts: u8,
     what: Vec<u8>,
     told: oneshot::Sender<()>,
+}
+
+/// Changes to be told, in their order.
+pub(super) struct Tidings {
+    waiting: mpsc::Receiver<Tiding>,
+    /// The one that is being told. It stays here until it is, also where telling is taken up anew.
+    first: Option<Tiding>,
+}
+
+impl Tidings {
+    pub(super) fn of(waiting: mpsc::Receiver<Tiding>) -> Self {
+        Self { waiting, first: None }
+    }
 }
 
 /// Up to where changes were heeded.
@@ -102,15 +115,22 @@ impl Replicas {
     }
 
     pub(super) async fn tell_all(&self) {
-        let mut waiting = self.tidings.1.lock().await;
-        // Without its end: `self` has the other end.
-        while let Some(Tiding { parts, what, told }) = waiting.recv().await {
-            self.tell_one(parts, &what).await;
+        let mut tidings = self.tidings.1.lock().await;
+        loop {
+            if tidings.first.is_none() {
+                // It does not end: `self` has the other end.
+                tidings.first = tidings.waiting.recv().await;
+            }
+            let Some(Tiding { parts, what, .. }) = &tidings.first else { return };
+            self.tell_one(*parts, what).await;
             if self.lost_count.swap(false, Ordering::Relaxed) {
                 // Nobody can read it: all forget everything.
                 self.tell_one(0b1111, &[]).await;
             }
-            let _ = told.send(());
+            if let Some(Tiding { told, .. }) = tidings.first.take() {
+                // Nobody may wait any more.
+                let _ = told.send(());
+            }
         }
     }
 

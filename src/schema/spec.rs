@@ -44,6 +44,7 @@ use apollo_compiler::{
     ExecutableDocument, Name, Schema, ast, executable::Operation, parser::Parser, schema::ExtendedType,
     validation::Valid,
 };
+use arc_swap::ArcSwap;
 use async_graphql::{
     Positioned, Request, ServerError, Variables,
     parser::types::{self as executed, DocumentOperations, OperationType},
@@ -80,20 +81,32 @@ const MAX_KEPT: u64 = 1024 * 1024;
 /// Bytes of the longest document that is kept.
 const LONGEST_KEPT: usize = 32 * 1024;
 
-/// The rules for requests: the schema as the specification sees it. Built once.
+/// The rules for requests: the schema as the specification sees it, built once, and the bounds of now.
 pub struct Specification {
     schema: Valid<Schema>,
     /// Every type that has fields or members, with the object types that it can be.
     possible: HashMap<Name, HashSet<Name>>,
     introspection: bool,
-    limits: DocumentLimits,
-    cost_limit: CostLimit,
-    /// `None`: nothing is estimated.
-    costs: Option<Costs>,
+    costs: Costs,
+    bounds: ArcSwap<Bounds>,
     metrics: LimitMetrics,
+}
+
+/// What a request is held to. A request is prepared under those that it began with.
+struct Bounds {
+    limits: DocumentLimits,
+    cost: CostLimit,
     /// Valid documents by their text: clients send the same ones again and again, and reading one takes longer than all
-    /// that is left to do here.
+    /// that is left to do here. They go with the bounds that they were found to be within.
     documents: Cache<String, Arc<Document>>,
+}
+
+impl Bounds {
+    fn of(limits: &Limits) -> Self {
+        let documents = Cache::builder().weigher(|text: &String, _| u32::try_from(text.len()).unwrap_or(u32::MAX));
+        let documents = documents.max_capacity(MAX_KEPT).build();
+        Self { limits: limits.documents, cost: limits.cost, documents }
+    }
 }
 
 /// A document that was validated.
@@ -116,19 +129,24 @@ impl Specification {
         let schema = Schema::parse_and_validate(sdl, "schema.graphql")
             .map_err(|invalid| anyhow!("the schema breaks the specification: {}", invalid.errors))?;
         let possible = possible_types(&schema);
-        let documents = Cache::builder().weigher(|text: &String, _| u32::try_from(text.len()).unwrap_or(u32::MAX));
         let names_of = |name: &str| possible.get(name).into_iter().flatten().map(Name::to_string).collect();
-        let costs = || Costs::of(&schema, names_of, limits.max_entities);
         Ok(Self {
-            costs: (limits.cost.mode != CostMode::Off).then(costs),
+            costs: Costs::of(&schema, names_of, limits.max_entities),
             schema,
             possible,
             introspection,
-            limits: limits.documents,
-            cost_limit: limits.cost,
+            bounds: ArcSwap::from_pointee(Bounds::of(limits)),
             metrics: LimitMetrics::default(),
-            documents: documents.max_capacity(MAX_KEPT).build(),
         })
+    }
+
+    /// From now on documents, variables and costs are held to these limits; what was found to be within others is looked at
+    /// again. `max_entities` stays as it was.
+    pub fn hold_to(&self, limits: &Limits) {
+        let bounds = self.bounds.load();
+        if (bounds.limits, bounds.cost) != (limits.documents, limits.cost) {
+            self.bounds.store(Arc::new(Bounds::of(limits)));
+        }
     }
 
     /// What is counted of requests that were prepared.
@@ -148,16 +166,17 @@ impl Specification {
     }
 
     fn ready(&self, mut request: Request) -> Result<Ready, Refused> {
-        let document = match self.documents.get(&request.query) {
+        let bounds = self.bounds.load();
+        let document = match bounds.documents.get(&request.query) {
             Some(document) => document,
-            None => self.read(&request.query)?,
+            None => self.read(&request.query, &bounds)?,
         };
         let Document { executable, positions } = &*document;
         let operation = selected(executable, request.operation_name.as_deref())?;
-        limits::check_variables(&request.variables, &self.limits)?;
+        limits::check_variables(&request.variables, &bounds.limits)?;
         request.variables = self.coerce_variables(operation, request.variables, positions)?;
-        let collected = self.collect(executable, operation, &request.variables, positions)?;
-        let cost = self.estimate(operation, &collected, &request.variables)?;
+        let collected = self.collect(executable, operation, &request.variables, positions, &bounds.limits)?;
+        let cost = self.estimate(operation, &collected, &request.variables, bounds.cost)?;
         // It is the only one that is left.
         request.operation_name = None;
         request.set_parsed_query(executed::ExecutableDocument {
@@ -172,12 +191,16 @@ impl Specification {
         operation: &Operation,
         collected: &Positioned<executed::OperationDefinition>,
         variables: &Variables,
+        limit: CostLimit,
     ) -> Result<Option<Cost>, Refused> {
-        let Some(costs) = &self.costs else { return Ok(None) };
-        let (estimated, most) = costs.estimate(operation.object_type(), &collected.node.selection_set.node, variables);
+        if limit.mode == CostMode::Off {
+            return Ok(None);
+        }
+        let (estimated, most) =
+            self.costs.estimate(operation.object_type(), &collected.node.selection_set.node, variables);
         self.metrics.estimated(estimated);
-        let cost = Cost { estimated, limit: self.cost_limit.max };
-        if self.cost_limit.mode == CostMode::Enforce && estimated > cost.limit {
+        let cost = Cost { estimated, limit: limit.max };
+        if limit.mode == CostMode::Enforce && estimated > cost.limit {
             return Err(cost::too_much(cost, most));
         }
         Ok(Some(cost))
@@ -185,23 +208,23 @@ impl Specification {
 
     /// The first thing that is wrong with a document, be it syntax or that it does not fit the schema; `None`: it is sound.
     pub fn first_error(&self, document: &str) -> Option<String> {
-        self.read(document).err()?.errors.into_iter().next().map(|error| error.message)
+        self.read(document, &self.bounds.load()).err()?.errors.into_iter().next().map(|error| error.message)
     }
 
     /// Parses and validates a document, and keeps it where it is valid and of usual length.
-    fn read(&self, query: &str) -> Result<Arc<Document>, Refused> {
-        limits::check_text(query, &self.limits)?;
+    fn read(&self, query: &str, Bounds { limits, documents, .. }: &Bounds) -> Result<Arc<Document>, Refused> {
+        limits::check_text(query, limits)?;
         let mut document = parse(query)?;
-        limits::check_parts(&document, &self.limits)?;
+        limits::check_parts(&document, limits)?;
         syntax::drop_null_defaults(&mut document);
         let positions = Positions::of(query);
         let executable = document.to_executable_validate(&self.schema).map_err(|wrong| {
             errors::of_validation(self, &wrong.errors, || self.wrong_values(&wrong.partial, &positions))
         })?;
-        limits::check_depth(&executable, &self.limits)?;
+        limits::check_depth(&executable, limits)?;
         let document = Arc::new(Document { executable, positions });
         if query.len() <= LONGEST_KEPT {
-            self.documents.insert(query.to_owned(), Arc::clone(&document));
+            documents.insert(query.to_owned(), Arc::clone(&document));
         }
         Ok(document)
     }

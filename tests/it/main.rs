@@ -4,8 +4,10 @@
 mod access;
 mod answers;
 mod brainstem;
+mod commands;
 mod config;
 mod cookbook;
+mod deploy;
 mod differential;
 mod endings;
 mod events;
@@ -26,6 +28,7 @@ mod partial;
 mod playground;
 mod process;
 mod relations;
+mod reload;
 mod replicas;
 mod resilience;
 mod sandbox;

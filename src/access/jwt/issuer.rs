@@ -2,7 +2,7 @@
 //! Knows nothing of tokens.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
@@ -128,6 +128,17 @@ impl Issuer {
     pub(super) async fn keys_after_another(self: &Arc<Self>) -> Option<Arc<Keys>> {
         self.fetch(Occasion::UnknownKey).await;
         self.held()
+    }
+
+    /// Takes another text of the same file.
+    pub(super) fn reload(&self, keys: &JwksAt) -> anyhow::Result<()> {
+        if let (At::File(path), JwksAt::File(file)) = (&self.at, keys)
+            && path == Path::new(&file.path)
+            && let Some(keys) = self.take(Bytes::from(file.text.to_string())).context("JWT_JWKS_FILE")?
+        {
+            file::tell("JWT_JWKS_FILE", keys);
+        }
+        Ok(())
     }
 
     pub(super) async fn keep_up(self: &Arc<Self>) {

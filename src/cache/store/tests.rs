@@ -266,7 +266,7 @@ fn aged(stale: Duration, stale_if_error: Duration) -> Arc<Store<u64>> {
     let store = store_with(1 << 20, lifetimes(LONG, stale, stale_if_error), LONG);
     let began = store.moment();
     let freshness = Freshness { read: began.at, fresh_until: began.at, is_stale: false };
-    store.insert(began, 1, Kept::of(&weighed(1), freshness));
+    store.insert(began, 1, Kept::of(&weighed(1), freshness), None);
     while store.lifetimes.state(Time::now(), false, true, freshness) == State::Fresh {
         std::hint::spin_loop();
     }

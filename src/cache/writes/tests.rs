@@ -46,9 +46,9 @@ impl Caches {
         let generations = Arc::new(Generations::new(LONG));
         let lifetimes = lifetimes(LONG, Duration::ZERO, Duration::ZERO);
         let counts = || CacheMetrics::default().level("records");
-        let records = Store::new(1 << 20, lifetimes.clone(), &generations, Share::default(), counts());
-        let pages = Store::new(1 << 20, lifetimes, &generations, Share::default(), counts());
-        let caches = Self { stores: Stores { records, pages, events: Arc::default() }, generations };
+        let records = Store::new(1 << 20, lifetimes.clone(), &generations, crate::cache::store::Share::default(), counts());
+        let pages = Store::new(1 << 20, lifetimes, &generations, crate::cache::store::Share::default(), counts());
+        let caches = Self { stores: Stores { records, pages, events: Arc::default(), fleet: None }, generations };
         let began = caches.stores.records.moment();
         for credential in [credential("a"), credential("b")] {
             for subject in [animal(1), animal(2), person(1), person(2)] {

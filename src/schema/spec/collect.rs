@@ -26,7 +26,7 @@ use super::{
     positions::Positions,
     values::input,
 };
-use crate::schema::code;
+use crate::{config::DocumentLimits, schema::code};
 
 /// Values within variables, counted wherever a variable is used: each use is a copy.
 const MAX_VALUES: usize = 200_000;
@@ -58,6 +58,7 @@ struct Collector<'a> {
     document: &'a ExecutableDocument,
     variables: &'a Variables,
     positions: &'a Positions,
+    limits: &'a DocumentLimits,
     /// Of `LIMITS_FIELDS`: what the request may hold once its fragments are written out.
     left: usize,
     /// Of [`MAX_VALUES`].
@@ -74,13 +75,15 @@ impl Specification {
         operation: &Operation,
         variables: &Variables,
         positions: &Positions,
+        limits: &DocumentLimits,
     ) -> Result<Positioned<executed::OperationDefinition>> {
         let mut collector = Collector {
             specification: self,
             document,
             variables,
             positions,
-            left: self.limits.fields,
+            limits,
+            left: limits.fields,
             values_left: MAX_VALUES,
             sizes: HashMap::new(),
         };
@@ -108,7 +111,7 @@ pub(super) fn operation_type(operation: &Operation) -> OperationType {
 impl<'a> Collector<'a> {
     fn root(&mut self, operation: &'a Operation) -> Result<Vec<Positioned<executed::Selection>>> {
         let level = self.level(operation.object_type(), &[&operation.selection_set])?;
-        let (found, most) = (level.fields.len(), self.specification.limits.root_fields);
+        let (found, most) = (level.fields.len(), self.limits.root_fields);
         if found > most {
             let message = format!(
                 "The operation has {found} fields at its root: expected at most {most}, the gateway's LIMITS_ROOT_FIELDS."
@@ -356,7 +359,7 @@ impl<'a> Collector<'a> {
 
     fn spend(&mut self, parts: usize) -> Result<()> {
         self.left = self.left.checked_sub(parts).ok_or_else(|| {
-            let most = self.specification.limits.fields;
+            let most = self.limits.fields;
             let message = format!(
                 "The request selects too much: expected at most {most} fields, fragments and values, each counted wherever it is \
                  used, the gateway's LIMITS_FIELDS."
