@@ -1,14 +1,9 @@
 //! Who asks, and what they may do. Knows what callers show, and neither how they ask nor GraphQL.
 
-use std::{
-    fmt,
-    hash::Hash,
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use ahash::RandomState;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::{Auth, Gateway};
@@ -98,14 +93,25 @@ pub struct Caller {
     pub stay: Stay,
 }
 
-/// A number for a caller, another one in each process, which says nothing of whose it is.
+/// A number for a caller, the same on all replicas. It stands for a digest, so that whoever chooses a name can't choose it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity(u64);
 
 impl Identity {
-    fn of(who: impl Hash) -> Self {
-        static NUMBERS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        Self(NUMBERS.hash_one(who))
+    fn of<'a>(who: impl IntoIterator<Item = Option<&'a str>>) -> Self {
+        let mut hash = Sha256::new();
+        for part in who {
+            hash.update(part.map_or(u64::MAX, |part| part.len() as u64).to_be_bytes());
+            hash.update(part.unwrap_or_default());
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let [first, ..] = digest.as_chunks::<8>().0 else { unreachable!("a digest has 32 bytes") };
+        Self(u64::from_be_bytes(*first))
+    }
+
+    /// For a name under which something of the caller's is counted.
+    pub fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
     }
 }
 

@@ -136,15 +136,15 @@ impl Service {
         let gateway = &config.gateway;
         let schema = schema::build(gateway.introspection, &config.limits);
         Ok(Self {
-            documents: Documents::new(config, schema::specification(&schema))?,
+            documents: Documents::new(config, schema::specification(&schema), sources.replicas().cloned())?,
             metrics: metrics::registry(&sources, schema::specification(&schema)),
             schema,
             answers: sources.answers(),
             is_open: gateway.auth == Auth::None
                 && config.brainstem.as_ref().is_some_and(|brainstem| brainstem.portal == Portal::Public),
             takes_credentials: sources.take_credentials(),
+            load: Load::new(&config.limits, sources.replicas().cloned()),
             sources,
-            load: Load::new(&config.limits),
             connections: Connections::new(config.limits.connections),
             ping: gateway.ping,
             readiness,

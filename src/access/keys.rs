@@ -44,6 +44,7 @@ struct Read {
 #[derive(Debug)]
 struct ApiKey {
     name: Arc<str>,
+    identity: Identity,
     hash: KeyHash,
     scopes: Scopes,
 }
@@ -84,7 +85,7 @@ impl KeyFile {
                 found = Some(Caller {
                     scopes: known.scopes,
                     name: Some(Arc::clone(&known.name)),
-                    identity: Some(Identity::of(&*known.name)),
+                    identity: Some(known.identity),
                     stay,
                 });
             }
@@ -169,7 +170,8 @@ impl Entry {
         };
         let scopes: Vec<Scope> = scopes.iter().map(known).collect::<anyhow::Result<_>>()?;
         ensure!(!scopes.is_empty(), "key `{name}`: it has no scope");
-        Ok(ApiKey { name: name.as_str().into(), hash, scopes: scopes.into_iter().collect() })
+        let identity = Identity::of([Some(name.as_str())]);
+        Ok(ApiKey { name: name.as_str().into(), identity, hash, scopes: scopes.into_iter().collect() })
     }
 }
 

@@ -85,7 +85,12 @@ impl Sources {
         };
         let haut_ai = match &config.haut_ai {
             Some(haut_ai) => {
-                let source = HautAi::new(haut_ai, &config.limits, &upstream_metrics)?;
+                let source = HautAi::new(
+                    haut_ai,
+                    &config.limits,
+                    &upstream_metrics,
+                    fleet.as_ref().map(|fleet| Arc::clone(fleet.replicas())),
+                )?;
                 Some(CachedHautAi::new(source, stores.clone()))
             }
             None => None,

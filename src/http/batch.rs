@@ -25,7 +25,7 @@ pub(super) async fn run(
     deadline: Instant,
     tells_cost: bool,
 ) -> Result<Vec<Ended>, Refusal> {
-    let requests: Vec<_> = members.into_iter().map(|member| request(service, member)).collect();
+    let requests = join_all(members.into_iter().map(|member| request(service, member))).await;
     let answer = async |request| answer(service, rights, request, deadline, tells_cost).await;
     if requests.iter().flatten().any(may_write) {
         let mut all = Vec::with_capacity(requests.len());
@@ -52,9 +52,9 @@ pub(super) fn check_number(members: usize, limit: usize) -> Result<(), Refusal> 
     }
 }
 
-fn request(service: &Service, member: Value) -> Result<Request, Refusal> {
+async fn request(service: &Service, member: Value) -> Result<Request, Refusal> {
     match member {
-        Value::Object(fields) => service.request(fields),
+        Value::Object(fields) => service.request(fields).await,
         _ => Err(Refusal::bad_input("Expected an object in the array, with the query in `query`.")),
     }
 }

@@ -92,7 +92,7 @@ impl Front {
         let admitted = admitted.map(|caller| caller.inspect(|caller| notes.caller(caller)));
         // Probes and pages don't count; one who is not let in does, and a WebSocket that has yet to say who it is.
         let is_counted = !matches!(admitted, Ok(None)) || request.uri().path() == WEBSOCKET;
-        if is_counted && let Err(refusal) = notes.count(&self.service.load, NonZeroU32::MIN) {
+        if is_counted && let Err(refusal) = notes.count(&self.service.load, NonZeroU32::MIN).await {
             return admission::refuse(refusal, request.headers());
         }
         let caller = match admitted {

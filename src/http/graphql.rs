@@ -176,7 +176,7 @@ impl Asked {
         batch::check_number(members.len(), self.service.bounds().batch)?;
         // The first one counted as the request.
         if let Some(more) = u32::try_from(members.len()).ok().and_then(|all| NonZeroU32::new(all.saturating_sub(1))) {
-            self.notes.count(&self.service.load, more)?;
+            self.notes.count(&self.service.load, more).await?;
         }
         let rights = (self.scopes, &self.credentials);
         batch::run(&self.service, rights, members, self.deadline, self.wants_cost).boxed().await
@@ -199,7 +199,7 @@ impl Asked {
             // A client that sends a document's text again has learnt that it was forgotten: each time, it is to be taken down.
             provenance.mark_unrepeatable();
         }
-        let prepared = match service.request(fields) {
+        let prepared = match service.request(fields).await {
             Ok(request) => {
                 let name = request.operation_name.clone();
                 self.notes.operation(name.as_deref().unwrap_or_default());
@@ -263,8 +263,13 @@ impl Service {
 
     /// From the fields of a request, by whatever transport they came, to the request with the text of the document that
     /// they bring or name.
-    pub(super) fn request(&self, fields: Fields) -> Result<GraphQlRequest, Refusal> {
-        request::from_fields(fields, &self.documents)
+    pub(super) async fn request(&self, fields: Fields) -> Result<GraphQlRequest, Refusal> {
+        request::from_fields(fields, &self.documents).await
+    }
+
+    /// The same, where the fields could be read.
+    pub(super) async fn requested(&self, fields: Result<Fields, Refusal>) -> Result<GraphQlRequest, Refusal> {
+        self.request(fields?).await
     }
 
     /// Executes within this future and no task of its own: when the connection goes, the work goes.

@@ -84,9 +84,9 @@ impl Notes {
     }
 
     /// Counts operations of whoever asks, who was let in where that was noted.
-    pub(super) fn count(&self, load: &Load, operations: NonZeroU32) -> Result<(), Refusal> {
+    pub(super) async fn count(&self, load: &Load, operations: NonZeroU32) -> Result<(), Refusal> {
         let who = self.0.caller.get().and_then(|caller| caller.identity);
-        load.count(who, self.0.connection.peer, operations)
+        load.count(who, self.0.connection.peer, operations).await
     }
 
     /// Notes the operation's name if it is one: anything else a caller sends has no place in a log.

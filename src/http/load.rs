@@ -3,7 +3,11 @@
 use std::{
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use ahash::RandomState;
@@ -14,21 +18,35 @@ use governor::{
     clock::{Clock as _, DefaultClock},
     state::keyed::DashMapStateStore,
 };
+use moka::sync::Cache;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
     answer::{Refusal, code},
     places::Places,
 };
-use crate::{access::Identity, config::Limits};
+use crate::{
+    access::Identity,
+    config::Limits,
+    replicas::{Name, Replicas, Unavailable},
+};
 
 /// The part of an address of IPv6 that one customer usually has to himself.
 const NETWORK: u128 = u128::MAX << 64;
+
+/// A part of what a caller may ask at once, which is granted to one replica ahead.
+const PART_AHEAD: u32 = 20;
+/// How long that is good for; what is left then is lost to the caller.
+const GRANTED_FOR: Duration = Duration::from_secs(1);
+/// Callers of whom that is known.
+const MOST_GRANTED: u64 = 100_000;
 
 /// What is let in.
 pub(super) struct Load {
     places: Places,
     rate: ArcSwapOption<Rate>,
+    /// Those whom callers may ask as well; `None`: each is counted here alone.
+    replicas: Option<Arc<Replicas>>,
 }
 
 /// How often each caller may ask.
@@ -36,13 +54,61 @@ struct Rate {
     per_second: NonZeroU32,
     burst: NonZeroU32,
     callers: RateLimiter<Who, DashMapStateStore<Who, RandomState>, DefaultClock>,
+    /// What callers may still ask of this replica without the others being asked.
+    granted: Cache<Who, Arc<AtomicU32>, RandomState>,
 }
 
 impl Rate {
     fn of(limits: &Limits) -> Option<Arc<Self>> {
         let (per_second, burst) = (NonZeroU32::new(limits.rate)?, limits.burst);
         let quota = Quota::per_second(per_second).allow_burst(burst);
-        Some(Arc::new(Self { per_second, burst, callers: RateLimiter::dashmap_with_hasher(quota, RandomState::new()) }))
+        let callers = RateLimiter::dashmap_with_hasher(quota, RandomState::new());
+        let granted = Cache::builder().max_capacity(MOST_GRANTED).time_to_live(GRANTED_FOR);
+        let granted = granted.build_with_hasher(RandomState::new());
+        Some(Arc::new(Self { per_second, burst, callers, granted }))
+    }
+}
+
+/// Why a caller is refused.
+enum TooMany {
+    For(Duration),
+    /// More than may ever come at once.
+    AtOnce,
+}
+
+impl Rate {
+    fn count_here(&self, who: &Who, operations: NonZeroU32) -> Result<(), TooMany> {
+        match self.callers.check_key_n(who, operations) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(until)) => Err(TooMany::For(until.wait_time_from(self.callers.clock().now()))),
+            Err(_) => Err(TooMany::AtOnce),
+        }
+    }
+
+    /// Some are granted ahead, so that not every one has to be asked for. Where the others can't be asked, each replica counts by
+    /// itself.
+    async fn count_everywhere(&self, replicas: &Replicas, who: &Who, operations: NonZeroU32) -> Result<(), TooMany> {
+        let granted = self.granted.get(who);
+        let take = |left: u32| left.checked_sub(operations.get());
+        if granted.is_some_and(|left| left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()) {
+            return Ok(());
+        }
+        if operations > self.burst {
+            return Err(TooMany::AtOnce);
+        }
+        let ahead = if operations == NonZeroU32::MIN { self.burst.get() / PART_AHEAD } else { 0 };
+        let wanted = operations.get().max(ahead);
+        let between = Duration::from_secs(1) / self.per_second.get();
+        match replicas.take(who.name(replicas), between, (self.burst.get(), wanted), ahead > 0).await {
+            Ok(Ok(granted)) => {
+                if let Some(left @ 1..) = granted.checked_sub(operations.get()) {
+                    self.granted.insert(who.clone(), Arc::new(AtomicU32::new(left)));
+                }
+                Ok(())
+            }
+            Ok(Err(wait)) => Err(TooMany::For(wait)),
+            Err(Unavailable) => self.count_here(who, operations),
+        }
     }
 }
 
@@ -65,9 +131,19 @@ impl Who {
     }
 }
 
+impl Who {
+    fn name(&self, replicas: &Replicas) -> Name {
+        match self {
+            Self::Known(identity) => replicas.name(&[b"caller", &identity.to_bytes()]),
+            Self::From(IpAddr::V4(address)) => replicas.name(&[b"address", &address.octets()]),
+            Self::From(IpAddr::V6(address)) => replicas.name(&[b"address", &address.octets()]),
+        }
+    }
+}
+
 impl Load {
-    pub(super) fn new(limits: &Limits) -> Self {
-        Self { places: Places::new(limits.operations), rate: ArcSwapOption::from(Rate::of(limits)) }
+    pub(super) fn new(limits: &Limits, replicas: Option<Arc<Replicas>>) -> Self {
+        Self { places: Places::new(limits.operations), rate: ArcSwapOption::from(Rate::of(limits)), replicas }
     }
 
     /// From now on these limits hold. Callers who asked too often are not remembered over another rate.
@@ -91,18 +167,24 @@ impl Load {
         self.places.free().try_acquire().map_err(|_| Refusal::overloaded(message, 1))
     }
 
-    /// Counts so many operations of a caller, by its address where nobody knows who it is; an error where there were too many
-    /// lately.
-    pub(super) fn count(&self, who: Option<Identity>, peer: IpAddr, operations: NonZeroU32) -> Result<(), Refusal> {
-        let rate = self.rate.load();
-        let Some(rate) = &*rate else { return Ok(()) };
-        let (seconds, more) = match rate.callers.check_key_n(&Who::of(who, peer), operations) {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(until)) => {
-                let wait = until.wait_time_from(rate.callers.clock().now());
-                (u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1), "")
-            }
-            Err(_) => (1, " and fewer in one body"),
+    /// Counts so many operations of a caller, by its address where nobody knows who it is, on all replicas together where they can
+    /// be asked; an error where there were too many lately.
+    pub(super) async fn count(
+        &self,
+        who: Option<Identity>,
+        peer: IpAddr,
+        operations: NonZeroU32,
+    ) -> Result<(), Refusal> {
+        let Some(rate) = self.rate.load_full() else { return Ok(()) };
+        let who = Who::of(who, peer);
+        let counted = match &self.replicas {
+            Some(replicas) => rate.count_everywhere(replicas, &who, operations).await,
+            None => rate.count_here(&who, operations),
+        };
+        let (seconds, more) = match counted {
+            Ok(()) => return Ok(()),
+            Err(TooMany::For(wait)) => (u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1), ""),
+            Err(TooMany::AtOnce) => (1, " and fewer in one body"),
         };
         let message = format!("Too many requests: expected at most {} a second{more}.", rate.per_second);
         let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, message);

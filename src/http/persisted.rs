@@ -11,6 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::{anyhow, bail};
@@ -27,6 +28,7 @@ use super::{
 };
 use crate::{
     config::{Config, DocumentLimits, Persisted, TextFile, Untrusted},
+    replicas::Replicas,
     schema::{
         Specification,
         spec::{is_readable, syntax_error},
@@ -35,6 +37,12 @@ use crate::{
 
 /// How ids say that they are a SHA-256; the same id without it means the same.
 const SHA256: &str = "sha256:";
+
+/// What registered documents are called among replicas.
+const SHARED: &str = "documents";
+
+/// How long replicas share one. A client that finds it forgotten sends it again.
+const SHARED_FOR: Duration = Duration::from_secs(86_400);
 
 /// Bytes counted for what a registered document takes beside its text.
 const OVERHEAD: usize = 256;
@@ -71,6 +79,8 @@ pub(super) struct Documents {
     limits: ArcSwap<DocumentLimits>,
     /// The SHA-256 of what was logged lately.
     logged: Cache<String, ()>,
+    /// `None`: what is registered here is known here alone.
+    replicas: Option<Arc<Replicas>>,
 }
 
 /// The manifest.
@@ -85,7 +95,11 @@ pub(super) struct Trusted {
 
 impl Documents {
     /// Reads the manifest, if there is one; a fault in it is told with the key that names it.
-    pub(super) fn new(config: &Config, specification: &Specification) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        config: &Config,
+        specification: &Specification,
+        replicas: Option<Arc<Replicas>>,
+    ) -> anyhow::Result<Self> {
         let persisted = &config.gateway.persisted;
         let trusted = persisted.manifest.as_ref().map(|file| Trusted::read(file, specification)).transpose()?;
         let registered = persisted.automatic.then(|| {
@@ -96,7 +110,7 @@ impl Documents {
         let version = trusted.as_ref().map_or(0, Trusted::tell).into();
         let trusted = trusted.map(ArcSwap::from_pointee);
         let (limits, logged) = (ArcSwap::from_pointee(config.limits.documents), Cache::new(MOST_LOGGED));
-        Ok(Self { trusted, version, untrusted: persisted.untrusted, registered, limits, logged })
+        Ok(Self { trusted, version, untrusted: persisted.untrusted, registered, limits, logged, replicas })
     }
 
     /// What the manifest says now, where it is the one that was there at the start and has another text.
@@ -132,7 +146,7 @@ impl Documents {
     }
 
     /// The text that a request means: the one it brings, if it may run, or the one it names. `operation` is for the log.
-    pub(super) fn resolve(
+    pub(super) async fn resolve(
         &self,
         text: Option<String>,
         id: Option<&DocumentId>,
@@ -140,10 +154,18 @@ impl Documents {
     ) -> Result<String, Refusal> {
         match (text, id) {
             (Some(text), id) => {
-                self.admit(&text, id, operation)?;
+                if let Some(hash) = self.admit(&text, id, operation)? {
+                    self.register(hash, &text).await;
+                }
                 Ok(text)
             }
-            (None, Some(id)) => self.look_up(id).map(|text| (*text).to_owned()).ok_or_else(|| self.unknown()),
+            (None, Some(id)) => {
+                let text = match self.look_up(id) {
+                    Some(text) => Some(text),
+                    None => self.registered_elsewhere(id.key()).await,
+                };
+                text.map(|text| (*text).to_owned()).ok_or_else(|| self.unknown())
+            }
             (None, None) => Err(Refusal::bad_input("Expected the query as a non-empty string in `query`.")),
         }
     }
@@ -152,11 +174,20 @@ impl Documents {
         self.trusted(id.key()).or_else(|| self.registered.as_ref()?.get(id.key()))
     }
 
-    /// Checks a text that was sent as such, and registers it where it comes with its hash.
-    fn admit(&self, text: &str, id: Option<&DocumentId>, operation: Option<&str>) -> Result<(), Refusal> {
+    /// What a client registered with another replica.
+    async fn registered_elsewhere(&self, hash: &str) -> Option<Arc<str>> {
+        let (registered, replicas) = self.registered.as_ref().zip(self.replicas.as_ref())?;
+        let found = replicas.get(SHARED, replicas.name(&[hash.as_bytes()])).await?;
+        let text: Arc<str> = String::from_utf8(found).ok().filter(|text| sha256(text) == hash)?.into();
+        registered.insert(hash.to_owned(), Arc::clone(&text));
+        Some(text)
+    }
+
+    /// Checks a text that was sent as such; gives its hash where it came with it, and is to be registered.
+    fn admit(&self, text: &str, id: Option<&DocumentId>, operation: Option<&str>) -> Result<Option<String>, Refusal> {
         let given = id.filter(|id| matches!(id, DocumentId::Hash(_))).map(DocumentId::key);
         if self.untrusted == Untrusted::Run && given.is_none() {
-            return Ok(());
+            return Ok(None);
         }
         let hash = sha256(text);
         let is_trusted = self.trusted(&hash).is_some_and(|known| *known == *text);
@@ -168,21 +199,22 @@ impl Documents {
             ));
         }
         match self.untrusted {
-            _ if is_trusted => return Ok(()),
+            _ if is_trusted => return Ok(None),
             Untrusted::Only => return Err(required()),
             Untrusted::Log => self.log(&hash, operation),
             Untrusted::Run => {}
         }
-        match &self.registered {
-            Some(registered) if given.is_some() => self.register(registered, hash, text),
-            _ => {}
-        }
-        Ok(())
+        Ok(given.is_some().then_some(hash))
     }
 
     /// What would not run would only take the place of what does.
-    fn register(&self, registered: &Cache<String, Arc<str>>, hash: String, text: &str) {
+    async fn register(&self, hash: String, text: &str) {
+        let Some(registered) = &self.registered else { return };
         if !registered.contains_key(&hash) && is_readable(text, &self.limits.load()) {
+            if let Some(replicas) = &self.replicas {
+                let name = replicas.name(&[hash.as_bytes()]);
+                replicas.set(SHARED, name, text.as_bytes(), SHARED_FOR).await;
+            }
             registered.insert(hash, text.into());
             // By itself moka throws out only now and then, and a text may be as long as a body.
             registered.run_pending_tasks();

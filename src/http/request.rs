@@ -102,7 +102,7 @@ pub(super) fn from_query_string(query: &str) -> Result<Fields, Refusal> {
 }
 
 /// The request that the fields of any transport make, with the text of the document that they bring or name.
-pub(super) fn from_fields(mut fields: Fields, documents: &Documents) -> Result<Request, Refusal> {
+pub(super) async fn from_fields(mut fields: Fields, documents: &Documents) -> Result<Request, Refusal> {
     let operation_name = string(&mut fields, "operationName")?;
     let variables = object(&mut fields, "variables")?;
     let extensions = object(&mut fields, "extensions")?;
@@ -115,7 +115,7 @@ pub(super) fn from_fields(mut fields: Fields, documents: &Documents) -> Result<R
         Some(hash) => Some(DocumentId::Hash(hash)),
         None => document_id(&mut fields, text.is_none())?.map(DocumentId::Custom),
     };
-    let text = documents.resolve(text, id.as_ref(), operation_name.as_deref())?;
+    let text = documents.resolve(text, id.as_ref(), operation_name.as_deref()).await?;
     let mut request = Request::new(text).variables(Variables::from_json(variables.into()));
     request.operation_name = operation_name;
     request.extensions = serde_json::from_value(extensions.into())

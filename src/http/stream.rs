@@ -53,7 +53,7 @@ pub(super) async fn post(
         Err(refusal) => return refusal.answer(Format::Json),
     };
     let body = service.read_body(request).await;
-    match body.and_then(|body| one(&body)).and_then(|fields| service.request(fields)) {
+    match service.requested(body.and_then(|body| one(&body))).await {
         Ok(request) => service.stream(request, false, &notes, caller, credentials),
         Err(refusal) => refused(&service, refusal),
     }
@@ -74,7 +74,7 @@ pub(super) async fn get(
         Err(refusal) => return refusal.answer(Format::Json),
     };
     let fields = request::from_query_string(request.uri().query().unwrap_or_default());
-    match fields.and_then(|fields| service.request(fields)) {
+    match service.requested(fields).await {
         Ok(request) => service.stream(request, true, &notes, caller, credentials),
         Err(refusal) => refused(&service, refusal),
     }

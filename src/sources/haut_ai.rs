@@ -25,6 +25,7 @@ use super::{
 use crate::{
     config::{self, Limits},
     domain::{BiologicalSex, Dataset, DatasetId, HautAiSubjectId, Source, Subject, SubjectFilter, filter::NameFilter},
+    replicas::Replicas,
 };
 
 mod access;
@@ -79,12 +80,18 @@ struct ListAnswer<'a> {
 
 impl HautAi {
     /// Prepares the client; makes no request.
-    pub fn new(config: &config::HautAi, limits: &Limits, metrics: &UpstreamMetrics) -> anyhow::Result<Self> {
+    /// `replicas`: with whom a login is shared.
+    pub fn new(
+        config: &config::HautAi,
+        limits: &Limits,
+        metrics: &UpstreamMetrics,
+        replicas: Option<Arc<Replicas>>,
+    ) -> anyhow::Result<Self> {
         let bounds = Bounds { timeout: config.timeout, limits: &limits.upstream };
         Ok(Self {
             client: UpstreamClient::new(Source::HautAi, &config.url, &bounds, metrics)?,
             base: config.url.clone(),
-            access: Access::new(config)?,
+            access: Access::new(config, replicas)?,
             company: config.company_id,
             datasets: config.dataset_ids.clone(),
             sexes_path: config.biological_sexes_path.clone(),

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 
 use crate::writes::{ANIMAL, animal_id};
 
+mod faults;
 mod fleet;
+mod places;
+mod processes;
 mod sharing;
 mod telling;
 

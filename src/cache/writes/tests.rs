@@ -46,7 +46,8 @@ impl Caches {
         let generations = Arc::new(Generations::new(LONG));
         let lifetimes = lifetimes(LONG, Duration::ZERO, Duration::ZERO);
         let counts = || CacheMetrics::default().level("records");
-        let records = Store::new(1 << 20, lifetimes.clone(), &generations, crate::cache::store::Share::default(), counts());
+        let records =
+            Store::new(1 << 20, lifetimes.clone(), &generations, crate::cache::store::Share::default(), counts());
         let pages = Store::new(1 << 20, lifetimes, &generations, crate::cache::store::Share::default(), counts());
         let caches = Self { stores: Stores { records, pages, events: Arc::default(), fleet: None }, generations };
         let began = caches.stores.records.moment();

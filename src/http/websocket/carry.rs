@@ -189,7 +189,7 @@ impl Line {
                 },
                 Received::PassOn => graphql.send(Ok(Message::Text(text))).await,
                 Received::Stop(name) => graphql.send(Ok(stop(name))).await,
-                Received::Start { name, request } => match self.count().and_then(|()| self.service.request(request)) {
+                Received::Start { name, request } => match self.begin(request).await {
                     Ok(request) => graphql.send(Ok(start(name, &request))).await,
                     Err(refusal) => {
                         let answer = self.protocol().refuse(name, &refusal.error());
@@ -211,13 +211,14 @@ impl Line {
         under_way.none().await;
     }
 
-    /// Counts an operation among those that its caller may begin.
-    fn count(&self) -> Result<(), Refusal> {
+    /// Counts an operation among those that its caller may begin, and makes a request of it.
+    async fn begin(&self, request: Map<String, Value>) -> Result<async_graphql::Request, Refusal> {
         if self.is_ending.load(Ordering::Relaxed) {
             return Err(Refusal::overloaded("This connection ends: open another one.", 1));
         }
         let who = self.caller.get().and_then(|caller| caller.identity);
-        self.service.load.count(who, self.peer, NonZeroU32::MIN)
+        self.service.load.count(who, self.peer, NonZeroU32::MIN).await?;
+        self.service.request(request).await
     }
 
     /// Takes what `connection_init` shows, beside what the handshake did.

@@ -9,10 +9,14 @@ use std::{
 };
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use reqwest::{Method, header::HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
-use tokio::{sync::Mutex, time::Instant};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep},
+};
 use url::Url;
 use uuid::Uuid;
 
@@ -20,6 +24,7 @@ use super::{HautAi, error, parse_owned};
 use crate::{
     config::{self, HautAiAccess},
     domain::Source,
+    replicas::{Name, Replicas},
     sources::{
         Credential, CredentialId, Fault, SourceError, accept,
         client::{Answer, Request},
@@ -33,6 +38,11 @@ use crate::{
 const LOGIN_PAUSE: Duration = Duration::from_secs(10);
 /// The server may name a longer time; it may also name nonsense.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+
+/// How long another replica may take for a login.
+const OTHERS_LOGIN: Duration = Duration::from_secs(5);
+/// How often it is looked whether it has one.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What a token is shown with.
 pub(super) const SCHEME: &str = "Bearer";
@@ -52,6 +62,8 @@ pub(super) struct Login {
     current: std::sync::Mutex<Option<Arc<Session>>>,
     /// Held while a session is renewed: whoever needs the new one waits here, and finds why there is none.
     renewal: Mutex<Option<Failure>>,
+    /// `None`: no other replica logs in.
+    shared: Option<Shared>,
 }
 
 /// A login that failed.
@@ -91,7 +103,7 @@ pub(super) fn credential(config: &config::HautAi) -> Credential {
 }
 
 impl Access {
-    pub(super) fn new(config: &config::HautAi) -> anyhow::Result<Self> {
+    pub(super) fn new(config: &config::HautAi, replicas: Option<Arc<Replicas>>) -> anyhow::Result<Self> {
         Ok(match &config.access {
             HautAiAccess::Token(token) => Self::Token(
                 bearer(token.expose_secret()).context("HAUT_AI_TOKEN holds characters that no HTTP header can")?,
@@ -102,6 +114,7 @@ impl Access {
                 refresh_after: config.refresh_after,
                 current: std::sync::Mutex::default(),
                 renewal: Mutex::default(),
+                shared: replicas.map(|replicas| Shared::new(replicas, config, username, password)),
             })),
             HautAiAccess::Forward => Self::Forward,
         })
@@ -194,7 +207,7 @@ impl Login {
         }
         let old = usable();
         // Boxed: it is rare, and every read would carry its weight.
-        let (at, error) = match Box::pin(self.renew(source, old.as_deref())).await {
+        let (at, error) = match Box::pin(self.renew_for_all(source, old.as_deref(), rejected)).await {
             Ok(session) => {
                 *renewal = None;
                 return Ok(self.keep(session));
@@ -226,6 +239,29 @@ impl Login {
         let session = Arc::new(session);
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&session));
         session
+    }
+
+    /// One replica renews, and the others take what it got; each by itself where they can't agree.
+    async fn renew_for_all(
+        &self,
+        source: &HautAi,
+        old: Option<&Session>,
+        rejected: Option<&HeaderValue>,
+    ) -> Result<Session, SourceError> {
+        let Some(shared) = &self.shared else { return self.renew(source, old).await };
+        let claim = match shared.session_or_claim(rejected).await {
+            SharedSession::Found(session) => return Ok(session),
+            SharedSession::Mine => true,
+            SharedSession::Unknown => false,
+        };
+        let renewed = self.renew(source, old).await;
+        if let Ok(session) = &renewed {
+            shared.publish(session).await;
+        }
+        if claim {
+            shared.release().await;
+        }
+        renewed
     }
 
     /// By the old session's refresh token where there is one, else, or where that is refused, by a login.
@@ -281,6 +317,83 @@ impl Login {
             company: tokens.company_id.0.and_then(|id| Uuid::try_parse(&id).ok()).or(company),
             renew_at: Instant::now() + self.refresh_after,
         })
+    }
+}
+
+/// The session that all replicas use.
+struct Shared {
+    replicas: Arc<Replicas>,
+    name: Name,
+}
+
+/// What the others have.
+enum SharedSession {
+    Found(Session),
+    /// Nothing, and this replica is the one to renew it.
+    Mine,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// A session as it is written down for others.
+#[derive(Deserialize, Serialize)]
+struct Portable {
+    authorization: String,
+    refresh_token: Option<String>,
+    company: Option<Uuid>,
+    /// Milliseconds since 1970.
+    renew_at: i64,
+}
+
+impl Shared {
+    fn new(replicas: Arc<Replicas>, config: &config::HautAi, username: &SecretString, password: &SecretString) -> Self {
+        let words = [config.url.as_str(), username.expose_secret(), password.expose_secret()];
+        let name = replicas.name(&words.map(str::as_bytes));
+        Self { replicas, name }
+    }
+
+    /// Another session than the rejected one; else whether this replica is to get one. Waits while another one does.
+    async fn session_or_claim(&self, rejected: Option<&HeaderValue>) -> SharedSession {
+        let give_up = Instant::now() + OTHERS_LOGIN;
+        loop {
+            if let Some(session) = self.session().await.filter(|session| rejected != Some(&session.authorization)) {
+                return SharedSession::Found(session);
+            }
+            match self.replicas.claim("login-claim", self.name, OTHERS_LOGIN).await {
+                Ok(true) => return SharedSession::Mine,
+                Ok(false) if Instant::now() < give_up => sleep(LOOK).await,
+                Ok(false) | Err(_) => return SharedSession::Unknown,
+            }
+        }
+    }
+
+    async fn session(&self) -> Option<Session> {
+        let found: Portable = rmp_serde::from_slice(&self.replicas.get("login", self.name).await?).ok()?;
+        let left = u64::try_from(found.renew_at - Timestamp::now().as_millisecond()).ok().filter(|left| *left > 0)?;
+        let mut authorization = HeaderValue::try_from(found.authorization).ok()?;
+        authorization.set_sensitive(true);
+        Some(Session {
+            authorization,
+            refresh_token: found.refresh_token.map(SecretString::from),
+            company: found.company,
+            renew_at: Instant::now() + Duration::from_millis(left),
+        })
+    }
+
+    async fn publish(&self, session: &Session) {
+        let left = session.renew_at.saturating_duration_since(Instant::now());
+        let renew_at = Timestamp::now().as_millisecond() + i64::try_from(left.as_millis()).unwrap_or(i64::MAX / 2);
+        let portable = Portable {
+            authorization: session.authorization.to_str().unwrap_or_default().to_owned(),
+            refresh_token: session.refresh_token.as_ref().map(|token| token.expose_secret().to_owned()),
+            company: session.company,
+            renew_at,
+        };
+        self.replicas.set("login", self.name, &rmp_serde::to_vec(&portable).unwrap_or_default(), left).await;
+    }
+
+    async fn release(&self) {
+        self.replicas.release("login-claim", self.name).await;
     }
 }
 

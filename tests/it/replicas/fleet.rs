@@ -76,6 +76,22 @@ impl Redis {
         keys
     }
 
+    /// All that lies there, as whoever reads the machine's memory would find it.
+    pub(crate) async fn dump(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        for key in self.keys().await {
+            all.extend(key.as_bytes());
+            let kind: String = self.ask(&["TYPE", &key]).await;
+            match kind.as_str() {
+                "string" => all.extend(self.ask::<Vec<u8>>(&["GET", &key]).await),
+                "stream" => all.extend(bytes_of(self.ask(&["XRANGE", &key, "-", "+"]).await)),
+                "hash" => all.extend(bytes_of(self.ask(&["HGETALL", &key]).await)),
+                _ => all.extend(bytes_of(self.ask(&["SMEMBERS", &key]).await)),
+            }
+        }
+        all
+    }
+
     /// The values that depend on what is written.
     pub(crate) async fn values(&self) -> Vec<String> {
         self.keys().await.into_iter().filter(|key| key.contains(":value:")).collect()
@@ -113,6 +129,19 @@ impl Drop for Redis {
         // It may have ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+fn bytes_of(value: redis::Value) -> Vec<u8> {
+    use redis::Value;
+    match value {
+        Value::BulkString(bytes) => bytes,
+        Value::SimpleString(text) => text.into_bytes(),
+        Value::Array(values) | Value::Set(values) => values.into_iter().flat_map(bytes_of).collect(),
+        Value::Map(pairs) => {
+            pairs.into_iter().flat_map(|(key, value)| [bytes_of(key), bytes_of(value)].concat()).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -173,6 +202,16 @@ impl Replica {
         let request = Request::post(path).header(header::HOST, "localhost");
         let request = request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string()));
         self.exchange(request.unwrap()).await
+    }
+
+    /// With headers; gives the answer's text.
+    pub(crate) async fn send_with(&self, path: &str, body: &Value, headers: &[(&str, String)]) -> String {
+        let mut request = Request::post(path).header(header::HOST, "localhost");
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let request = request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string()));
+        String::from_utf8(self.exchange(request.unwrap()).await.1).unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, String) {
@@ -252,6 +291,22 @@ impl Fleet {
         replica.connected().await;
         self.replicas.push(replica);
         self.replicas.len() - 1
+    }
+
+    /// Until nothing more comes to Redis from any of them.
+    pub(crate) async fn settled(&self) {
+        let mut before = None;
+        eventually(async || {
+            let mut now = 0;
+            for replica in &self.replicas {
+                now += replica.metric("fills_total{outcome=\"kept\"}").await;
+            }
+            let is_over = now > 0 && before == Some(now);
+            before = Some(now);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            is_over.then_some(())
+        })
+        .await;
     }
 
     /// How many requests came to both sources since it was last asked.
