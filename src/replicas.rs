@@ -176,6 +176,11 @@ impl Replicas {
         })
     }
 
+    /// Whether changes by others are heard of now.
+    pub fn is_connected(&self) -> bool {
+        self.line().is_some()
+    }
+
     /// Makes what is counted part of what is served.
     pub fn register(&self, registry: &mut Registry) {
         self.metrics.register(registry);
@@ -237,7 +242,10 @@ impl Replicas {
         self.line.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// A new line is a new try.
     fn set_line(&self, line: Option<Line>) {
+        self.time_outs.store(0, Ordering::Relaxed);
+        *self.paused_until.write().unwrap_or_else(PoisonError::into_inner) = None;
         *self.line.write().unwrap_or_else(PoisonError::into_inner) = line;
     }
 }

@@ -69,7 +69,9 @@ impl Sources {
         let generations = Arc::new(Generations::new(WARY_FOR));
         let (metrics, upstream_metrics) = (CacheMetrics::default(), UpstreamMetrics::default());
         let fleet = Fleet::new(config);
-        let share = |level| Share { fleet: fleet.clone(), level };
+        // Where nothing is kept, nothing is shared.
+        let shared = fleet.clone().filter(|_| max_bytes > 0);
+        let share = |level| Share { fleet: shared.clone(), level };
         // Pages share their records with the first half.
         let stores = Stores {
             records: Store::new(
@@ -166,7 +168,8 @@ impl Sources {
         K: Hash + Eq + Clone + Weight + Identity + Send + Sync + 'static,
         V: Weight + Portable,
     {
-        Answers::new(self.max_answers, &self.generations, self.stores.fleet.clone(), self.metrics.level("answers"))
+        let fleet = self.stores.fleet.clone().filter(|_| self.max_answers > 0);
+        Answers::new(self.max_answers, &self.generations, fleet, self.metrics.level("answers"))
     }
 
     /// What the caches count.

@@ -258,14 +258,16 @@ impl Replicas {
         let (mut now, mut last, time) = self.stand(ear).await?;
         let is_new = position.is_none();
         if let Some(position) = position.as_mut().filter(|position| position.versions.may_become(now)) {
-            while position.versions != now {
+            let mut is_whole = true;
+            while is_whole && position.last != last {
                 let entries = self.next(ear, &position.last, Duration::ZERO).await?;
-                if entries.is_empty() || !self.heed_all(entries, heed, position) {
+                is_whole = !entries.is_empty() && self.heed_all(entries, heed, position);
+                // More may have come in the meantime.
+                if now.may_become(position.versions) {
                     break;
                 }
             }
-            // More may have come in the meantime.
-            if position.versions == now || now.may_become(position.versions) {
+            if is_whole && now.may_become(position.versions) {
                 return Ok(());
             }
         } else if let Some(position) = position {

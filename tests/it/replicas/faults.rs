@@ -32,9 +32,14 @@ async fn shares(fleet: &Fleet, text: &str) {
         replica.connected().await;
     }
     sees_writes_of_others(fleet, text).await;
-    let before = fleet.replicas[0].metric("fills_total{outcome=\"kept\"}").await;
-    fleet.replicas[0].query(&format!("query N{text} {LIST}")).await;
-    fleet.replicas[0].shared(before + 1).await;
+    let kept = async || fleet.replicas[0].metric("fills_total{outcome=\"kept\"}").await;
+    let (before, mut number) = (kept().await, 0);
+    fleet::eventually(async || {
+        number += 1;
+        fleet.replicas[0].query(&format!("query N{number}{text} {LIST}")).await;
+        (kept().await > before).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

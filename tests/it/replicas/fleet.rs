@@ -234,12 +234,16 @@ impl Replica {
         line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
     }
 
+    fn is_connected(&self) -> bool {
+        self.app.sources().replicas().unwrap().is_connected()
+    }
+
     pub(crate) async fn connected(&self) {
-        eventually(async || (self.metric("connected").await == 1).then_some(())).await;
+        eventually(async || self.is_connected().then_some(())).await;
     }
 
     pub(crate) async fn cut_off(&self) {
-        eventually(async || (self.metric("connected").await == 0).then_some(())).await;
+        eventually(async || (!self.is_connected()).then_some(())).await;
     }
 
     /// Waits until what it wants to share lies in Redis, or does not.

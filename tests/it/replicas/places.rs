@@ -46,12 +46,13 @@ async fn behind_a_password() {
 
 #[tokio::test]
 async fn a_wrong_password_is_told_to_the_operator_without_it() {
-    let redis = Redis::with(&["--requirepass", "word"]).await;
-    let url = redis.url().replace("redis://", "redis://:wrong@");
+    let redis = Redis::start().await;
+    let _: () = redis.ask(&["ACL", "SETUSER", "gateway", "on", ">word", "~*", "+@all"]).await;
+    let url = redis.url().replace("redis://", "redis://gateway:wrong@");
     let config = Config::from_variables([OPTIONS[0], OPTIONS[1], ("REDIS_URL", &url)]).unwrap();
     let replica = fleet::Replica::of(&config);
     let why = replica.app.sources().replicas().unwrap().check().await.unwrap_err();
-    assert!(!why.contains("wrong") && !why.contains("word"), "{why}");
+    assert!(!why.contains("wrong@") && !why.contains("127.0.0.1"), "{why}");
     assert_eq!(replica.get("/health/ready").await.0, 200);
 }
 

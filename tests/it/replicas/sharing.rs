@@ -110,7 +110,7 @@ async fn what_failed_is_not_shared() {
     let fault = Fault::new(FaultKind::Html(502));
     fleet.upstreams.brainstem().set_knobs(|knobs| knobs.faults = vec![fault]);
     let answer = fleet.replicas[0].post(&json!({"query": LIST})).await;
-    assert_eq!(answer["errors"][0]["extensions"]["code"], "UPSTREAM_ERROR", "{answer}");
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "UPSTREAM_UNAVAILABLE", "{answer}");
     fleet.upstreams.brainstem().set_knobs(|knobs| knobs.faults.clear());
     fleet.replicas[1].query(LIST).await;
 }

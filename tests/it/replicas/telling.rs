@@ -61,9 +61,9 @@ async fn a_purge_reaches_all() {
         replica.query(LIST).await;
     }
     fleet.replicas[0].shared(1).await;
-    for record in fleet.upstreams.brainstem().records("subject") {
+    for record in fleet.upstreams.brainstem().records("subjects") {
         let change = |record: &mut Value| record["description"] = json!("changed elsewhere");
-        assert!(fleet.upstreams.brainstem().change("subject", record["id"].as_str().unwrap(), change));
+        assert!(fleet.upstreams.brainstem().change("subjects", record["id"].as_str().unwrap(), change));
     }
     let (status, _) = fleet.replicas[0].send("/admin/purge", &json!({"source": "BRAINSTEM"})).await;
     assert_eq!(status, 200);
@@ -221,7 +221,7 @@ async fn replicas_agree_after_concurrent_writes() {
         }
     };
     join_all((0..4).map(client)).await;
-    let stored = stored(fleet.upstreams.brainstem(), "subject", ANIMAL);
+    let stored = stored(fleet.upstreams.brainstem(), "subjects", ANIMAL);
     for replica in &fleet.replicas {
         let is_so = async || {
             let answer = replica.query(&subject(ANIMAL)).await;
