@@ -1,7 +1,7 @@
 //! The gateway under load, over real sockets, beside a server of fixed bytes and a stock async-graphql server.
 //!
-//! `cargo bench --profile dist --bench load` runs everything and prints tables; `-- warm`, `-- cold`, `-- growth` or `-- soak`
-//! runs a part, `-- --quick` all with short times. `UPDATE_DOCS=1` writes tables and plots into docs/performance.md.
+//! `cargo bench --profile dist --bench load` runs everything and prints tables; `-- warm`, `-- cold`, `-- growth`, `-- soak` or
+//! `-- replicas` (which needs redis-server) runs a part, `-- --quick` all with short times. `UPDATE_DOCS=1` writes tables and plots into docs/performance.md.
 //!
 //! The server under test is a process of its own on a core of its own. The load and the upstreams, which are the sandbox,
 //! run in this process on another.
@@ -16,6 +16,7 @@ mod machine;
 mod plot;
 mod process;
 mod queries;
+mod replicas;
 #[path = "../common/report.rs"]
 mod report;
 mod servers;
@@ -43,7 +44,7 @@ struct Bench {
     parts: Vec<&'static str>,
 }
 
-const PARTS: [&str; 4] = ["cold", "warm", "growth", "soak"];
+const PARTS: [&str; 5] = ["cold", "warm", "growth", "soak", "replicas"];
 
 impl Bench {
     fn new(arguments: &[String]) -> anyhow::Result<Self> {
@@ -101,6 +102,9 @@ impl Bench {
         }
         if self.parts.contains(&"soak") {
             soak::measure(self).await?;
+        }
+        if self.parts.contains(&"replicas") {
+            replicas::measure(self).await?;
         }
         targets.report(self.report)
     }

@@ -155,7 +155,9 @@ impl Heed for Sources {
             Ok(Tiding::Written { touched, is_known, events }) => {
                 self.stores.records.advance(&touched, is_known);
                 self.stores.sweep(&touched);
-                events.into_iter().for_each(|event| self.stores.events.publish(event));
+                for event in events {
+                    self.stores.events.publish(event);
+                }
                 true
             }
             Ok(Tiding::Purged(purge)) => {

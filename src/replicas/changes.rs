@@ -240,15 +240,15 @@ impl Replicas {
             }
             let now: Value = self.asking_for_versions().query_async(&mut ear).await?;
             let now = versions(now)?;
-            if now != position.versions {
-                // What came in between is read next, unless it is not there.
-                behind += u32::from(is_quiet);
-                if !position.versions.may_become(now) || behind > 1 {
-                    return Ok(Lost::Gap);
-                }
-            } else {
+            if now == position.versions {
                 behind = 0;
                 heed.stand(Link::At(position.versions));
+                continue;
+            }
+            // What came in between is read next, unless it is not there.
+            behind += u32::from(is_quiet);
+            if !position.versions.may_become(now) || behind > 1 {
+                return Ok(Lost::Gap);
             }
         }
     }
@@ -270,15 +270,13 @@ impl Replicas {
             if is_whole && now.may_become(position.versions) {
                 return Ok(());
             }
-        } else if let Some(position) = position {
-            if position.versions.epoch == now.epoch {
-                // It forgot changes: what was kept since then may be from before them.
-                let new = uuid::Uuid::new_v4().as_u64_pair().0;
-                let mut renew = scripts::RENEW.prepare_invoke();
-                renew.key(&self.keys.versions).arg(now.epoch).arg(new);
-                renew.invoke_async::<()>(ear).await?;
-                (now, last, _) = self.stand(ear).await?;
-            }
+        } else if position.as_ref().is_some_and(|position| position.versions.epoch == now.epoch) {
+            // It forgot changes: what was kept since then may be from before them.
+            let new = uuid::Uuid::new_v4().as_u64_pair().0;
+            let mut renew = scripts::RENEW.prepare_invoke();
+            renew.key(&self.keys.versions).arg(now.epoch).arg(new);
+            renew.invoke_async::<()>(ear).await?;
+            (now, last, _) = self.stand(ear).await?;
         }
         if !is_new {
             self.metrics.lost.inc();

@@ -43,12 +43,12 @@ fn what_was_read_before_a_purge_teaches_nothing_after_it() {
     let written = Touched::new(Source::HautAi, []);
     shared.stores.records.advance(&written, false);
     shared.stores.sweep(&written);
-    sources.purge(&Purge::Source(Source::BrainStem));
+    sources.purge(&Purge::Source(Source::BrainStem)).now_or_never();
     shared.learn(began, credential, [&subject("new")]);
     assert_eq!(names(), ["new"]);
     for purge in [Purge::Source(Source::HautAi), Purge::Nodes(vec![NodeId::Subject(subject("").id)])] {
         let began = shared.stores.records.moment();
-        sources.purge(&purge);
+        sources.purge(&purge).now_or_never();
         assert!(names().is_empty());
         shared.learn(began, credential, [&subject("late")]);
         assert!(names().is_empty(), "{purge:?}");

@@ -140,10 +140,11 @@ impl<K: Key> Store<K> {
         let landing = Landing { store: Arc::clone(self), number, keys };
         let flight = async move {
             let mut found = landing.store.found::<V>(&landing.keys, &within).await.unwrap_or_default();
-            let mut fetched = match found.is_empty() {
+            let mut fetched = if found.is_empty() {
                 // Whoever drove it alone would hear of it, and the others wait in vain.
-                true => AssertUnwindSafe(fetch).catch_unwind().await.unwrap_or_else(|_| panicked(&landing.keys)),
-                false => Fetched::new(),
+                AssertUnwindSafe(fetch).catch_unwind().await.unwrap_or_else(|_| panicked(&landing.keys))
+            } else {
+                Fetched::new()
             };
             if let Some(error) = fetched.values().find_map(|answer| answer.as_ref().err()) {
                 landing.store.counts.failed.inc();

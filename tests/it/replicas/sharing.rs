@@ -132,7 +132,7 @@ async fn callers_are_counted_on_all_replicas_together() {
 async fn a_query_that_was_registered_with_one_is_known_to_all() {
     let fleet = Fleet::of(2).await;
     let query = "{ sources { source } }";
-    let hash: String = sha2::Sha256::digest(query).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = sha2::Sha256::digest(query).iter().fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
     let mut body = json!({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": hash}}});
     let unknown = fleet.replicas[1].post(&body).await;
     assert_eq!(unknown["errors"][0]["extensions"]["code"], "PERSISTED_QUERY_NOT_FOUND");
