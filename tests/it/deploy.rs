@@ -45,7 +45,7 @@ fn manifest(kind: &str) -> Value {
     manifests().into_iter().find(|(_, manifest)| manifest["kind"] == kind).unwrap().1
 }
 
-/// The configuration that the ConfigMap holds, with the secrets that the Deployment brings.
+/// The configuration that the `ConfigMap` holds, with the secrets that the Deployment brings.
 fn configuration() -> Config {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("gateway.toml");
