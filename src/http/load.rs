@@ -3,7 +3,10 @@
 use std::{
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use ahash::RandomState;
@@ -28,6 +31,8 @@ const NETWORK: u128 = u128::MAX << 64;
 /// What is let in.
 pub(super) struct Load {
     places: Places,
+    /// Whether there is a rate: to know it without asking for it.
+    is_bounded: AtomicBool,
     rate: ArcSwapOption<Rate>,
 }
 
@@ -67,7 +72,9 @@ impl Who {
 
 impl Load {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { places: Places::new(limits.operations), rate: ArcSwapOption::from(Rate::of(limits)) }
+        let rate = Rate::of(limits);
+        let is_bounded = rate.is_some().into();
+        Self { places: Places::new(limits.operations), is_bounded, rate: ArcSwapOption::from(rate) }
     }
 
     /// From now on these limits hold. Callers who asked too often are not remembered over another rate.
@@ -76,7 +83,9 @@ impl Load {
         let terms = |rate: &Rate| (rate.per_second, rate.burst);
         let rate = Rate::of(limits);
         if self.rate.load().as_deref().map(terms) != rate.as_deref().map(terms) {
+            let is_bounded = rate.is_some();
             self.rate.store(rate);
+            self.is_bounded.store(is_bounded, Ordering::Relaxed);
         }
     }
 
@@ -94,6 +103,9 @@ impl Load {
     /// Counts so many operations of a caller, by its address where nobody knows who it is; an error where there were too many
     /// lately.
     pub(super) fn count(&self, who: Option<Identity>, peer: IpAddr, operations: NonZeroU32) -> Result<(), Refusal> {
+        if !self.is_bounded.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let rate = self.rate.load();
         let Some(rate) = &*rate else { return Ok(()) };
         let (seconds, more) = match rate.callers.check_key_n(&Who::of(who, peer), operations) {
