@@ -4,6 +4,7 @@ mod accept;
 mod admission;
 mod answer;
 mod batch;
+mod bounds;
 mod connections;
 mod credentials;
 mod front;
@@ -27,7 +28,6 @@ mod written;
 
 use std::{sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
 use axum::{
     Router,
     http::{
@@ -49,6 +49,7 @@ use prometheus_client::registry::Registry;
 use self::{
     accept::Format,
     answer::{Refusal, code},
+    bounds::Bounds,
     connections::Connections,
     load::Load,
     persisted::Documents,
@@ -59,7 +60,7 @@ pub use self::{front::Front, health::Readiness};
 use crate::{
     access::{self, Access, Denied, Scope, Scopes},
     cache::{Sources, answers::Answers},
-    config::{Auth, Config, CorsOrigins, Limits, Portal},
+    config::{Auth, Config, CorsOrigins, Portal},
     loaders::Credentials,
     schema::{
         self, GatewaySchema,
@@ -90,7 +91,7 @@ pub(crate) struct Service {
     /// How often a sign of life is sent on a connection that stays.
     ping: Duration,
     readiness: Readiness,
-    bounds: ArcSwap<Bounds>,
+    bounds: Bounds,
     documents: Documents,
     /// Whole answers, as they were sent.
     answers: Arc<Answers<RequestKey, Written>>,
@@ -107,27 +108,6 @@ pub(crate) struct Service {
     credential: HeaderName,
     /// `None`: callers show who they are, and any `Host` will do.
     allowed_hosts: Option<Vec<String>>,
-}
-
-/// What one request or WebSocket is held to, as it is configured now.
-struct Bounds {
-    deadline: Duration,
-    body_bytes: usize,
-    /// How long a body may take to arrive.
-    body: Duration,
-    /// Requests in one body; 0: batching is off.
-    batch: usize,
-    /// Operations at the same time on one WebSocket.
-    max_operations: usize,
-    /// How long a new WebSocket may take for its `connection_init`.
-    init: Duration,
-}
-
-impl Bounds {
-    fn of(limits: &Limits) -> Self {
-        let Limits { deadline, body_bytes, body, batch, subscriptions, init, .. } = *limits;
-        Self { deadline, body_bytes, body, batch, max_operations: subscriptions, init }
-    }
 }
 
 impl Service {
@@ -148,7 +128,7 @@ impl Service {
             connections: Connections::new(config.limits.connections),
             ping: gateway.ping,
             readiness,
-            bounds: ArcSwap::from_pointee(Bounds::of(&config.limits)),
+            bounds: Bounds::new(&config.limits),
             playground: gateway.playground,
             sdl: gateway.introspection.then(|| schema::sdl(false)),
             cors_origins: gateway.cors_origins.clone(),
@@ -173,15 +153,10 @@ impl Service {
         self.access.reload(gateway)?;
         self.documents.hold_to(manifest, limits.documents);
         specification.hold_to(limits);
-        self.bounds.store(Arc::new(Bounds::of(limits)));
+        self.bounds.hold_to(limits);
         self.load.hold_to(limits);
         self.connections.resize(limits.connections);
         Ok(())
-    }
-
-    /// What is asked now is held to.
-    fn bounds(&self) -> arc_swap::Guard<Arc<Bounds>> {
-        self.bounds.load()
     }
 
     pub(crate) fn access(&self) -> &Access {
@@ -206,7 +181,7 @@ impl Service {
             sources: Arc::clone(&self.sources),
             scopes,
             credentials,
-            time: self.bounds().deadline,
+            time: self.bounds.deadline(),
             places: Arc::clone(self.load.places()),
             under_way: UnderWay::default(),
         }

@@ -68,7 +68,8 @@ impl Line {
             Ok(words) => (true, words),
             Err(words) => (false, words),
         };
-        json!({"name": self.name, "ok": ok, "ms": self.took.as_secs_f64() * 1e3, "message": message})
+        let ms = u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX);
+        json!({"name": self.name, "ok": ok, "ms": ms, "message": message})
     }
 
     fn text(&self) -> String {

@@ -48,7 +48,7 @@ pub(super) async fn post(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    let deadline = Instant::now() + service.bounds().deadline;
+    let deadline = Instant::now() + service.bounds.deadline();
     let Some(format) = negotiate(request.headers()) else {
         return stream::post(State(service), Extension(notes), Extension(caller), request).boxed().await;
     };
@@ -78,7 +78,7 @@ pub(super) async fn get(
     uri: Uri,
     request: Request,
 ) -> Response {
-    let deadline = Instant::now() + service.bounds().deadline;
+    let deadline = Instant::now() + service.bounds.deadline();
     let Some(format) = negotiate(request.headers()) else {
         return stream::get(State(service), Extension(notes), Extension(caller), request).await;
     };
@@ -173,7 +173,7 @@ impl Asked {
     }
 
     async fn batch(&self, members: Vec<Value>) -> Result<Vec<Ended>, Refusal> {
-        batch::check_number(members.len(), self.service.bounds().batch)?;
+        batch::check_number(members.len(), self.service.bounds.batch())?;
         // The first one counted as the request.
         if let Some(more) = u32::try_from(members.len()).ok().and_then(|all| NonZeroU32::new(all.saturating_sub(1))) {
             self.notes.count(&self.service.load, more).await?;
@@ -242,12 +242,8 @@ impl Service {
     /// A POST's body, which has to be declared as JSON. The limit counts what arrives, whatever length was announced.
     pub(super) async fn read_body(&self, request: Request) -> Result<Bytes, Refusal> {
         request::check_content_type(request.headers())?;
-        let (most, time) = {
-            let bounds = self.bounds();
-            (bounds.body_bytes, bounds.body.min(bounds.deadline))
-        };
-        let body = Limited::new(request.into_body(), most).collect();
-        match timeout(time, body).await {
+        let body = Limited::new(request.into_body(), self.bounds.body_bytes()).collect();
+        match timeout(self.bounds.body(), body).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 let message = "The body is longer than this gateway allows.";

@@ -5,7 +5,7 @@ use std::{
     num::NonZeroU32,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -44,6 +44,8 @@ const MOST_GRANTED: u64 = 100_000;
 /// What is let in.
 pub(super) struct Load {
     places: Places,
+    /// Whether there is a rate: to know it without asking for it.
+    is_bounded: AtomicBool,
     rate: ArcSwapOption<Rate>,
     /// Those whom callers may ask as well; `None`: each is counted here alone.
     replicas: Option<Arc<Replicas>>,
@@ -143,7 +145,9 @@ impl Who {
 
 impl Load {
     pub(super) fn new(limits: &Limits, replicas: Option<Arc<Replicas>>) -> Self {
-        Self { places: Places::new(limits.operations), rate: ArcSwapOption::from(Rate::of(limits)), replicas }
+        let rate = Rate::of(limits);
+        let is_bounded = rate.is_some().into();
+        Self { places: Places::new(limits.operations), is_bounded, rate: ArcSwapOption::from(rate), replicas }
     }
 
     /// From now on these limits hold. Callers who asked too often are not remembered over another rate.
@@ -152,7 +156,9 @@ impl Load {
         let terms = |rate: &Rate| (rate.per_second, rate.burst);
         let rate = Rate::of(limits);
         if self.rate.load().as_deref().map(terms) != rate.as_deref().map(terms) {
+            let is_bounded = rate.is_some();
             self.rate.store(rate);
+            self.is_bounded.store(is_bounded, Ordering::Relaxed);
         }
     }
 
@@ -175,6 +181,9 @@ impl Load {
         peer: IpAddr,
         operations: NonZeroU32,
     ) -> Result<(), Refusal> {
+        if !self.is_bounded.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let Some(rate) = self.rate.load_full() else { return Ok(()) };
         let who = Who::of(who, peer);
         let counted = match &self.replicas {

@@ -50,7 +50,7 @@ pub(super) async fn upgrade(
         Ok(upgrade) => upgrade,
         Err(rejection) => return not_a_websocket(&rejection).answer(Format::Json),
     };
-    let largest = service.bounds().body_bytes.saturating_add(FRAME_MARGIN);
+    let largest = service.bounds.body_bytes().saturating_add(FRAME_MARGIN);
     let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(largest).max_frame_size(largest);
     let connections::Connection { peer, ending, .. } = notes.connection().clone();
     // A browser tells its page nothing of a handshake that was refused, so that both are refused after it.

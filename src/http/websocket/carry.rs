@@ -157,7 +157,7 @@ impl Line {
         peer: IpAddr,
         place: OwnedSemaphorePermit,
     ) -> Self {
-        let protocol = Mutex::new(Protocol::new(service.bounds().max_operations));
+        let protocol = Mutex::new(Protocol::new(service.bounds.max_operations()));
         let (place, heard) = (Mutex::new(place), Mutex::new(Instant::now()));
         Self { service, caller, credentials, peer, place, protocol, heard, is_ending: AtomicBool::new(false) }
     }
@@ -172,7 +172,7 @@ impl Line {
         while let Some(Ok(message)) = client.next().await {
             *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             let text = match message {
-                Message::Text(text) if text.len() > self.service.bounds().body_bytes => return Some(Close::TOO_LARGE),
+                Message::Text(text) if text.len() > self.service.bounds.body_bytes() => return Some(Close::TOO_LARGE),
                 Message::Text(text) => text,
                 Message::Binary(_) => return Some(Close::NOT_TEXT),
                 // A ping is answered further down, and so is a close: after it nothing comes.
@@ -297,8 +297,7 @@ impl Line {
 
     /// Ends when the client has let the time for its `connection_init` pass.
     async fn wait_for_init(&self) {
-        let time = self.service.bounds().init;
-        sleep(time).await;
+        sleep(self.service.bounds.init()).await;
         if self.protocol().has_init() {
             std::future::pending::<()>().await;
         }

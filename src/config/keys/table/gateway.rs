@@ -77,7 +77,7 @@ pub(super) const KEYS: &[Key] = &[
         Kind::TextFile,
         "none",
         "A manifest of the clients' queries, as Apollo's, Relay's and GraphQL Code Generator's tools write it: clients may \
-         send ids from it in place of queries.",
+         send ids from it in place of queries. It is read anew when it changes.",
     ),
     value(
         Section::Gateway,
