@@ -17,12 +17,21 @@ pub enum Section {
     BrainStem,
     Cache,
     Limits,
+    Metrics,
 }
 
 impl Section {
     /// In the order of the documentation.
-    pub const ALL: [Self; 7] =
-        [Self::Gateway, Self::ApiKeys, Self::Jwt, Self::HautAi, Self::BrainStem, Self::Cache, Self::Limits];
+    pub const ALL: [Self; 8] = [
+        Self::Gateway,
+        Self::ApiKeys,
+        Self::Jwt,
+        Self::HautAi,
+        Self::BrainStem,
+        Self::Cache,
+        Self::Limits,
+        Self::Metrics,
+    ];
 
     /// The TOML table's name; in capitals, the prefix of the variables.
     pub fn name(self) -> &'static str {
@@ -34,6 +43,7 @@ impl Section {
             Self::BrainStem => "brainstem",
             Self::Cache => "cache",
             Self::Limits => "limits",
+            Self::Metrics => "metrics",
         }
     }
 
@@ -47,6 +57,7 @@ impl Section {
             Self::BrainStem => "BrainSTEM",
             Self::Cache => "Cache",
             Self::Limits => "Limits",
+            Self::Metrics => "Metrics",
         }
     }
 
@@ -78,6 +89,8 @@ pub enum Kind {
     JwksUrl,
     Text,
     Texts,
+    /// Names as GraphQL has them.
+    Names,
     Uuid,
     Uuids,
     ApiPath,
@@ -115,6 +128,7 @@ impl Kind {
             Self::JwksUrl => "an https URL, or an http one on loopback, without credentials and fragment".into(),
             Self::Text => "some text without spaces".into(),
             Self::Texts => "texts without spaces, separated by commas".into(),
+            Self::Names => "at most 500 names of operations, separated by commas".into(),
             Self::Uuid => "a UUID".into(),
             Self::Uuids => "UUIDs separated by commas".into(),
             Self::ApiPath => "a relative path such as api/v1/things/".into(),
@@ -140,6 +154,7 @@ impl Kind {
             Self::Url | Self::JwksUrl => "URL",
             Self::Text => "TEXT",
             Self::Texts => "TEXTS",
+            Self::Names => "NAMES",
             Self::Uuid => "UUID",
             Self::Uuids => "UUIDS",
             Self::ApiPath | Self::SecretFile | Self::TextFile => "PATH",
@@ -152,7 +167,7 @@ impl Kind {
 
     /// Whether a value may have several items.
     pub fn is_list(self) -> bool {
-        matches!(self, Self::Choices(_) | Self::Texts | Self::Uuids | Self::Hosts | Self::Origins)
+        matches!(self, Self::Choices(_) | Self::Texts | Self::Names | Self::Uuids | Self::Hosts | Self::Origins)
     }
 
     /// Whether a value must never be shown.

@@ -13,6 +13,7 @@ use super::{
 };
 
 mod access;
+mod metrics;
 
 const NO_SOURCE: &str = "none is configured: set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and \
                          HAUT_AI_PASSWORD, or BRAINSTEM_TOKEN, or BRAINSTEM_PORTAL=public (or try `subject-gateway \
@@ -31,6 +32,7 @@ pub(super) fn build(settings: Settings) -> Result<Config, Faults> {
         gateway,
         cache: cache(&mut reader),
         limits: limits(&mut reader),
+        metrics: metrics::metrics(&mut reader),
     };
     if config.haut_ai.is_none() && config.brainstem.is_none() {
         let needs = match config.gateway.credentials {
