@@ -68,8 +68,13 @@ impl Sources {
         let (metrics, upstream_metrics) = (CacheMetrics::default(), UpstreamMetrics::default());
         // Pages share their records with the first half.
         let stores = Stores {
-            records: Store::new(max_bytes / 2, lifetimes(records), &generations, metrics.level("records")),
-            pages: Store::new(max_bytes / 4, lifetimes(lists), &generations, metrics.level("pages")),
+            records: Store::new(
+                max_bytes / 2,
+                lifetimes(records),
+                &generations,
+                metrics.level_of_sources("records", true),
+            ),
+            pages: Store::new(max_bytes / 4, lifetimes(lists), &generations, metrics.level_of_sources("pages", false)),
             events: Arc::default(),
         };
         let haut_ai = match &config.haut_ai {
