@@ -4,7 +4,11 @@
 
 mod manifest;
 
-use std::{collections::HashMap, fmt::Write as _, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Write as _,
+    sync::Arc,
+};
 
 use anyhow::{anyhow, bail};
 use axum::http::StatusCode;
@@ -18,10 +22,11 @@ use super::{
     layers::is_name,
 };
 use crate::{
+    cache::{CacheMetrics, LevelCounts},
     config::{Config, DocumentLimits, TextFile, Untrusted},
     schema::{
         Specification,
-        spec::{is_readable, syntax_error},
+        spec::{is_readable, operation_names, syntax_error},
     },
 };
 
@@ -61,6 +66,7 @@ pub(super) struct Documents {
     limits: DocumentLimits,
     /// The SHA-256 of what was logged lately.
     logged: Cache<String, ()>,
+    counts: LevelCounts,
 }
 
 /// The manifest.
@@ -72,16 +78,35 @@ struct Trusted {
 
 impl Documents {
     /// Reads the manifest, if there is one; a fault in it is told with the key that names it.
-    pub(super) fn new(config: &Config, specification: &Specification) -> anyhow::Result<Self> {
+    pub(super) fn new(config: &Config, specification: &Specification, counts: LevelCounts) -> anyhow::Result<Self> {
         let persisted = &config.gateway.persisted;
         let trusted = persisted.manifest.as_ref().map(|file| Trusted::read(file, specification)).transpose()?;
         let registered = persisted.automatic.then(|| {
             let weight =
                 |id: &String, text: &Arc<str>| u32::try_from(id.len() + text.len() + OVERHEAD).unwrap_or(u32::MAX);
-            Cache::builder().max_capacity(config.cache.persisted_bytes).weigher(weight).build()
+            let evicted = counts.clone();
+            let evicted = move |_, _, cause| evicted.removed(cause);
+            Cache::builder()
+                .max_capacity(config.cache.persisted_bytes)
+                .weigher(weight)
+                .eviction_listener(evicted)
+                .build()
         });
         let (limits, logged) = (config.limits.documents, Cache::new(MOST_LOGGED));
-        Ok(Self { trusted, untrusted: persisted.untrusted, registered, limits, logged })
+        Ok(Self { trusted, untrusted: persisted.untrusted, registered, limits, logged, counts })
+    }
+
+    /// The names of the operations in the manifest.
+    pub(super) fn operations(&self) -> BTreeSet<String> {
+        let texts = self.trusted.iter().flat_map(|trusted| trusted.by_hash.values());
+        texts.flat_map(|text| operation_names(text)).collect()
+    }
+
+    /// Notes how much clients have registered by now.
+    pub(super) fn measure(&self, metrics: &CacheMetrics) {
+        if let Some(registered) = &self.registered {
+            metrics.set_size("documents", (registered.entry_count(), registered.weighted_size()));
+        }
     }
 
     /// The text that a request means: the one it brings, if it may run, or the one it names. `operation` is for the log.
@@ -103,7 +128,11 @@ impl Documents {
 
     fn look_up(&self, id: &DocumentId) -> Option<Arc<str>> {
         let trusted = self.trusted.as_ref().and_then(|trusted| trusted.get(id.key()));
-        trusted.cloned().or_else(|| self.registered.as_ref()?.get(id.key()))
+        trusted.cloned().or_else(|| {
+            let found = self.registered.as_ref()?.get(id.key());
+            if found.is_some() { &self.counts.hit } else { &self.counts.missed }.inc();
+            found
+        })
     }
 
     /// Checks a text that was sent as such, and registers it where it comes with its hash.

@@ -21,6 +21,7 @@ use tokio::task::spawn_blocking;
 use super::{
     SMALLEST_COMPRESSED,
     accept::Format,
+    metrics::{Ending, Name},
     revalidation::{revalidated, version_of},
 };
 use crate::{
@@ -83,6 +84,10 @@ pub(super) struct Written {
     version: OnceLock<String>,
     /// What the operation was estimated to cost, where that was asked.
     cost: Option<u64>,
+    /// How it ended; `None`: it is of several, which were counted.
+    pub(super) ending: Option<Ending>,
+    /// What its operation is counted as.
+    pub(super) name: Name,
     /// As the caller named the operation, for the log line of whoever gets the same answer.
     pub(super) operation_name: Option<String>,
 }
@@ -101,8 +106,14 @@ impl Written {
         body: String,
         operation_name: Option<String>,
     ) -> Self {
-        let (gzip, version) = (OnceLock::new(), OnceLock::new());
-        Self { status, format, fate, body: body.into(), gzip, version, cost: None, operation_name }
+        let (gzip, version, name) = (OnceLock::new(), OnceLock::new(), Name::default());
+        let body = body.into();
+        Self { status, format, fate, body, gzip, version, cost: None, ending: None, name, operation_name }
+    }
+
+    /// Says what its operation is counted as, and by what.
+    pub(super) fn counted(self, name: Name, ending: Ending) -> Self {
+        Self { name, ending: Some(ending), ..self }
     }
 
     /// Says in a header, too, what the operation was estimated to cost.
