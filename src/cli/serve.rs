@@ -13,7 +13,7 @@ use subject_gateway::{
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use super::{FAILED, input};
+use super::{FAILED, apart, input};
 
 pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let config = Config::load(input(flags))?;
@@ -60,6 +60,10 @@ pub(crate) fn not_listening(address: &str, flag: &str, error: &io::Error) -> any
 
 /// Serves until a signal, then until what is in flight has finished; a second signal ends at once.
 pub(crate) async fn serve(config: &Config, app: &App, listener: TcpListener) -> anyhow::Result<ExitCode> {
+    apart::beside(config, app, serve_callers(config, app, listener)).await
+}
+
+async fn serve_callers(config: &Config, app: &App, listener: TcpListener) -> anyhow::Result<ExitCode> {
     let gateway = &config.gateway;
     let mut signals = Signals::new()?;
     let (stopping, stop) = tokio::sync::oneshot::channel::<()>();
