@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use axum::Router;
 
 use crate::{
     access::Checked,
@@ -30,6 +31,11 @@ impl App {
     /// Everything the gateway serves.
     pub fn front(&self) -> Front {
         http::front(&self.service)
+    }
+
+    /// What is served at `METRICS_LISTEN`, for a listener on loopback or beyond.
+    pub fn apart(&self, is_on_loopback: bool) -> Router {
+        http::apart(&self.service, is_on_loopback)
     }
 
     /// Notices what changes while the gateway runs, such as the file of API keys or what other replicas write, for as long as it is

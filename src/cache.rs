@@ -28,6 +28,7 @@ pub use gathered::{Gathered, Gathering};
 pub use generations::{Generations, Moment};
 pub use haut_ai::CachedHautAi;
 pub use keys::{Key, ListKind, PageKey, RecordKey, Touched};
+pub(crate) use metrics::{CacheMetrics, LevelCounts};
 pub use purge::Purge;
 pub use sources::{Checked, Sources};
 pub use store::{Answer, Fetch, Fetched, Fetches, Store};

@@ -1,5 +1,6 @@
 //! Commands and flags; the flags of the configuration come from its table of keys.
 
+mod apart;
 mod check;
 mod health;
 mod key;

@@ -24,6 +24,7 @@ pub use self::{
     limits::{CostLimit, CostMode, DocumentLimits, Limits},
     settings::Input,
     upstream::{Breaker, Retries, Upstream},
+    values::MOST_NAMES,
 };
 
 /// Everything the gateway is told at its start; what can change afterwards is told again.
@@ -38,6 +39,7 @@ pub struct Config {
     /// `None`: this gateway shares nothing with others.
     pub redis: Option<Redis>,
     pub limits: Limits,
+    pub metrics: Metrics,
 }
 
 impl Config {
@@ -307,4 +309,15 @@ pub struct Lifetime {
     pub stale: Duration,
     /// From the end of `fresh` on, for so long it stands in where the upstream is out of order.
     pub stale_if_error: Duration,
+}
+
+/// What is counted, and where that is served.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    /// `METRICS_LISTEN`; `None`: where GraphQL is, to those who look after the gateway.
+    pub listen: Option<SocketAddr>,
+    /// `METRICS_ANYWHERE`, default false: `listen` may be beyond loopback.
+    pub anywhere: bool,
+    /// `METRICS_OPERATIONS`, comma-separated, at most [`MOST_NAMES`]: what is counted by its name.
+    pub operations: Vec<String>,
 }

@@ -44,14 +44,13 @@ use tower_http::{
     compression::{CompressionLayer, Predicate as _, predicate},
 };
 
-use prometheus_client::registry::Registry;
-
 use self::{
     accept::Format,
     answer::{Refusal, code},
     bounds::Bounds,
     connections::Connections,
     load::Load,
+    metrics::{Operations, Told, Traffic},
     persisted::Documents,
     revalidation::{revalidated, version_of},
     written::{RequestKey, Written},
@@ -72,6 +71,9 @@ use crate::{
 const GRAPHQL: &str = "/graphql";
 
 const WEBSOCKET: &str = "/graphql/ws";
+
+/// Where it is served over server-sent events.
+const STREAM: &str = "/graphql/stream";
 
 /// How often callers are forgotten who have not asked lately.
 const FORGET: Duration = Duration::from_secs(60);
@@ -95,7 +97,9 @@ pub(crate) struct Service {
     documents: Documents,
     /// Whole answers, as they were sent.
     answers: Arc<Answers<RequestKey, Written>>,
-    metrics: Registry,
+    metrics: Told,
+    traffic: Traffic,
+    operations: Operations,
     /// Whether anybody may read what the sources show to everybody: there are no callers to be told apart, and BrainSTEM is
     /// read through its public portal.
     is_open: bool,
@@ -115,16 +119,27 @@ impl Service {
     pub(crate) fn new(config: &Config, sources: Arc<Sources>, readiness: Readiness) -> anyhow::Result<Self> {
         let gateway = &config.gateway;
         let schema = schema::build(gateway.introspection, &config.limits);
+        let specification = schema::specification(&schema);
+        let documents =
+            Documents::new(config, specification, sources.replicas().cloned(), sources.metrics().level("documents"))?;
+        let (traffic, load) =
+            (Traffic::new(specification.metrics()), Load::new(&config.limits, sources.replicas().cloned()));
+        let operations = Operations::new(config.metrics.operations.iter().cloned().chain(documents.operations()));
         Ok(Self {
-            documents: Documents::new(config, schema::specification(&schema), sources.replicas().cloned())?,
-            metrics: metrics::registry(&sources, schema::specification(&schema)),
+            metrics: Told {
+                registry: metrics::registry(&sources, specification, &traffic, &operations, &load),
+                is_apart: config.metrics.listen.is_some(),
+            },
+            traffic,
+            operations,
+            documents,
             schema,
             answers: sources.answers(),
             is_open: gateway.auth == Auth::None
                 && config.brainstem.as_ref().is_some_and(|brainstem| brainstem.portal == Portal::Public),
             takes_credentials: sources.take_credentials(),
-            load: Load::new(&config.limits, sources.replicas().cloned()),
             sources,
+            load,
             connections: Connections::new(config.limits.connections),
             ping: gateway.ping,
             readiness,
@@ -184,6 +199,8 @@ impl Service {
             time: self.bounds.deadline(),
             places: Arc::clone(self.load.places()),
             under_way: UnderWay::default(),
+            subscriptions: self.operations.subscriptions.clone(),
+            begun: Arc::default(),
         }
     }
 
@@ -211,18 +228,26 @@ pub(crate) fn front(service: &Arc<Service>) -> Front {
     Front::new(service, routes(service))
 }
 
+/// What is served at `METRICS_LISTEN`.
+pub(crate) fn apart(service: &Arc<Service>, is_on_loopback: bool) -> Router {
+    metrics::routes_apart(service, is_on_loopback)
+}
+
 /// All but `POST /graphql`, which is only here for whoever asks which methods there are.
 fn routes(service: &Arc<Service>) -> Router {
     let vary = map_response(async |mut response: Response| {
         layers::varies_by_accept(&mut response);
         response
     });
-    let mut router = Router::new()
+    let mut router = Router::new();
+    if !service.metrics.is_apart {
+        router = router.route("/metrics", get(metrics::get_as_admin));
+    }
+    let mut router = router
         .route(GRAPHQL, get(graphql::get).post(graphql::post).layer(vary.clone()))
-        .route("/graphql/stream", get(stream::get).post(stream::post).layer(vary))
+        .route(STREAM, get(stream::get).post(stream::post).layer(vary))
         .route(WEBSOCKET, get(websocket::upgrade))
         .route("/admin/purge", post(purge::post))
-        .route("/metrics", get(metrics::get))
         .with_state(Arc::clone(service))
         .merge(health::routes(service.readiness.clone(), &service.load));
     if service.playground {

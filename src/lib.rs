@@ -11,6 +11,7 @@ pub mod cache;
 pub mod config;
 pub mod domain;
 pub mod events;
+mod held;
 pub mod http;
 pub mod listing;
 pub mod loaders;

@@ -145,12 +145,14 @@ where
 
     /// The answer of the same request that is being made, or else of `make`, to which `provenance` belongs. It is kept where
     /// `keep` says so of the value, and what it was made of lets it. Whoever waits drives it; one that goes away hands over.
-    /// Where the time of whoever came first was over (`is_late`), the others go on by themselves.
+    /// Where the time of whoever came first was over (`is_late`), the others go on by themselves. `adopt` completes what another
+    /// replica made.
     pub async fn answer(
         self: &Arc<Self>,
         key: K,
         provenance: Arc<Provenance>,
         make: BoxFuture<'static, V>,
+        adopt: impl FnOnce(V) -> V + Send + 'static,
         keep: fn(&V) -> bool,
         is_late: fn(&V) -> bool,
     ) -> Arc<Whole<V>> {
@@ -173,7 +175,7 @@ where
                     let found = landing.answers.found(&landing.key, &provenance, began).await;
                     let is_found = found.is_some();
                     let value = match found {
-                        Some(value) => value,
+                        Some(value) => adopt(value),
                         None => make.await,
                     };
                     let whole = Arc::new(Whole { value, provenance, began });
@@ -333,7 +335,7 @@ mod tests {
         make: impl Future<Output = &'static str> + Send + 'static,
     ) -> String {
         let make = make.map(str::to_owned).boxed();
-        answers.answer(1, of, make, |value| value != LATE, |value| value == LATE).await.value.clone()
+        answers.answer(1, of, make, |value| value, |value| value != LATE, |value| value == LATE).await.value.clone()
     }
 
     #[test]
@@ -414,7 +416,7 @@ mod tests {
         let (answers, _) = answers(10_000);
         for key in 0..u8::MAX {
             let make = async { "some text".to_owned() }.boxed();
-            block_on(answers.answer(key, made(false), make, |_| true, |_| false));
+            block_on(answers.answer(key, made(false), make, |value| value, |_| true, |_| false));
         }
         answers.kept.run_pending_tasks();
         assert!(answers.kept.weighted_size() <= 10_000, "{}", answers.kept.weighted_size());

@@ -79,9 +79,15 @@ impl Sources {
                 lifetimes(records),
                 &generations,
                 share("records"),
-                metrics.level("records"),
+                metrics.level_of_sources("records", true),
             ),
-            pages: Store::new(max_bytes / 4, lifetimes(lists), &generations, share("pages"), metrics.level("pages")),
+            pages: Store::new(
+                max_bytes / 4,
+                lifetimes(lists),
+                &generations,
+                share("pages"),
+                metrics.level_of_sources("pages", false),
+            ),
             events: Arc::default(),
             fleet: fleet.clone(),
         };

@@ -292,7 +292,7 @@ impl<K: Key> Store<K> {
         let provenance = &viewer.provenance;
         let mut stale = Vec::new();
         let mut missing = HashMap::new();
-        let mut joined = 0;
+        let mut joined = Vec::new();
         let mut look = |now: &Now<'_>, key: &K| match self.look(now, key, provenance) {
             Look::Fresh(record) => Some(Answer::Ready(Ok(record.and_then(typed)))),
             Look::Stale(record) => {
@@ -311,7 +311,7 @@ impl<K: Key> Store<K> {
             let began = now.moment();
             for (key, answer) in keys.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
                 if let Some(flight) = flying(&flights, &now, key, provenance) {
-                    joined += 1;
+                    joined.push(key);
                     *answer = Some(self.awaited(key, flight, provenance));
                     continue;
                 }
@@ -330,8 +330,8 @@ impl<K: Key> Store<K> {
                 }
             }
         }
-        self.counts.joined.inc_by(joined as u64);
-        let hits = keys.len() - missing.len() - joined - stale.len();
+        self.counts.joined(joined.iter().copied());
+        let hits = keys.len() - missing.len() - joined.len() - stale.len();
         self.counts.hit.inc_by(hits as u64);
         if !stale.is_empty() {
             self.refresh(viewer, stale, fetch);

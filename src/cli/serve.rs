@@ -13,7 +13,7 @@ use subject_gateway::{
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use super::{FAILED, PRINT_CONFIG, input, output, reload::Reload};
+use super::{FAILED, PRINT_CONFIG, apart, input, output, reload::Reload};
 
 pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let input = input(flags);
@@ -68,6 +68,15 @@ pub(crate) fn not_listening(address: &str, flag: &str, error: &io::Error) -> any
 /// Serves until a signal, then until what is in flight has finished; a second signal ends at once. `reload`: what takes changed
 /// settings over meanwhile.
 pub(crate) async fn serve(
+    config: &Config,
+    app: &App,
+    listener: TcpListener,
+    reload: Option<Reload>,
+) -> anyhow::Result<ExitCode> {
+    apart::beside(config, app, serve_callers(config, app, listener, reload)).await
+}
+
+async fn serve_callers(
     config: &Config,
     app: &App,
     listener: TcpListener,

@@ -19,11 +19,12 @@ pub enum Section {
     Cache,
     Redis,
     Limits,
+    Metrics,
 }
 
 impl Section {
     /// In the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Gateway,
         Self::ApiKeys,
         Self::Jwt,
@@ -32,6 +33,7 @@ impl Section {
         Self::Cache,
         Self::Redis,
         Self::Limits,
+        Self::Metrics,
     ];
 
     /// The TOML table's name; in capitals, the prefix of the variables.
@@ -45,6 +47,7 @@ impl Section {
             Self::Cache => "cache",
             Self::Redis => "redis",
             Self::Limits => "limits",
+            Self::Metrics => "metrics",
         }
     }
 
@@ -59,6 +62,7 @@ impl Section {
             Self::Cache => "Cache",
             Self::Redis => "Redis",
             Self::Limits => "Limits",
+            Self::Metrics => "Metrics",
         }
     }
 
@@ -90,6 +94,8 @@ pub enum Kind {
     JwksUrl,
     Text,
     Texts,
+    /// Names as GraphQL has them.
+    Names,
     Uuid,
     Uuids,
     ApiPath,
@@ -131,6 +137,7 @@ impl Kind {
             Self::JwksUrl => "an https URL, or an http one on loopback, without credentials and fragment".into(),
             Self::Text => "some text without spaces".into(),
             Self::Texts => "texts without spaces, separated by commas".into(),
+            Self::Names => "at most 500 names of operations, separated by commas".into(),
             Self::Uuid => "a UUID".into(),
             Self::Uuids => "UUIDs separated by commas".into(),
             Self::ApiPath => "a relative path such as api/v1/things/".into(),
@@ -160,6 +167,7 @@ impl Kind {
             Self::Url | Self::JwksUrl | Self::RedisUrls => "URL",
             Self::Text => "TEXT",
             Self::Texts => "TEXTS",
+            Self::Names => "NAMES",
             Self::Uuid => "UUID",
             Self::Uuids => "UUIDS",
             Self::ApiPath | Self::SecretFile | Self::TextFile => "PATH",
@@ -172,7 +180,7 @@ impl Kind {
 
     /// Whether a value may have several items.
     pub fn is_list(self) -> bool {
-        matches!(self, Self::Choices(_) | Self::Texts | Self::Uuids | Self::Hosts | Self::Origins)
+        matches!(self, Self::Choices(_) | Self::Texts | Self::Names | Self::Uuids | Self::Hosts | Self::Origins)
     }
 
     /// Whether a value must never be shown.

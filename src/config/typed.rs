@@ -13,6 +13,7 @@ use super::{
 };
 
 mod access;
+mod metrics;
 mod redis;
 
 const NO_SOURCE: &str = "none is configured: set HAUT_AI_TOKEN and HAUT_AI_COMPANY_ID, or HAUT_AI_USERNAME and \
@@ -33,6 +34,7 @@ pub(super) fn build(settings: Settings) -> Result<(Config, Effective), Faults> {
         cache: cache(&mut reader),
         redis: redis::redis(&mut reader),
         limits: limits(&mut reader),
+        metrics: metrics::metrics(&mut reader),
     };
     if config.haut_ai.is_none() && config.brainstem.is_none() {
         let needs = match config.gateway.credentials {

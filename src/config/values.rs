@@ -143,6 +143,16 @@ pub(super) fn uuids(kind: Kind, text: &str) -> Option<Vec<Uuid>> {
     (!ids.is_empty()).then_some(ids)
 }
 
+/// So many series are bearable; every name has several.
+pub const MOST_NAMES: usize = 500;
+
+pub(super) fn names(_: Kind, text: &str) -> Option<Vec<String>> {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_name = |name: &str| name.bytes().all(word) && !name.starts_with(|first: char| first.is_ascii_digit());
+    let names: Vec<String> = items(text).map(|name| is_name(name).then(|| name.to_owned())).collect::<Option<_>>()?;
+    (names.len() <= MOST_NAMES).then_some(names)
+}
+
 pub(super) fn api_path(_: Kind, text: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
     let sound = !text.is_empty() && !text.starts_with('/') && !text.contains("//") && text.bytes().all(plain);

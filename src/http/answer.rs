@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{
     accept::Format,
+    metrics::{self, Codes, Ending, Name},
     written::{Fate, Written},
 };
 pub(super) use crate::schema::code;
@@ -76,7 +77,8 @@ pub(super) type Ended = Result<Outcome, Refusal>;
 
 /// One answer, written down. Where execution began it is 200, however many fields failed. A refusal with 200 is a request
 /// error as those of the executor are: the newer format says by its status what the older one says with 200.
-pub(super) fn write(ended: &Ended, format: Format, operation_name: Option<String>) -> Written {
+/// It is counted as an operation of that name.
+pub(super) fn write(ended: &Ended, format: Format, operation_name: Option<String>, name: Name) -> Written {
     let request_error = match format {
         Format::GraphQlResponse => StatusCode::BAD_REQUEST,
         Format::Json => StatusCode::OK,
@@ -99,7 +101,19 @@ pub(super) fn write(ended: &Ended, format: Format, operation_name: Option<String
         Err(refusal) => refusal.code == code::DEADLINE_EXCEEDED,
     };
     let retry_after = ended.as_ref().err().and_then(|refusal| refusal.retry_after);
-    Written::new(status, format, Fate { is_good, is_late, retry_after }, body(ended), operation_name)
+    let fate = Fate { is_good, is_late, retry_after };
+    Written::new(status, format, fate, body(ended), operation_name).counted(name, ending(ended))
+}
+
+/// What an operation is counted by that ended so.
+pub(super) fn ending(ended: &Ended) -> Ending {
+    match ended {
+        Ok(Outcome::Executed(result)) => Ending::executed(&result.errors),
+        Ok(Outcome::Refused(errors) | Outcome::NotAQuery(errors)) => {
+            Ending { outcome: metrics::Outcome::Refused, codes: Codes::of_all(errors) }
+        }
+        Err(refusal) => Ending { outcome: metrics::Outcome::Refused, codes: Codes::of(refusal.code) },
+    }
 }
 
 /// The answers to the requests of a batch, whose own statuses nobody sees.

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::{
     Service,
-    answer::{Ended, Refusal},
+    answer::{Ended, Refusal, ending},
     graphql::{Rights, too_late},
+    metrics::Transport,
 };
 use crate::schema::execution::prepare;
 
@@ -71,13 +72,20 @@ async fn answer(
     deadline: Instant,
     tells_cost: bool,
 ) -> Ended {
-    match prepare(&service.schema, request?, false) {
-        Ok(mut prepared) => {
+    let began = Instant::now();
+    let operations = &service.operations;
+    let mut name = operations.name(request.as_ref().ok().and_then(|request| request.operation_name.as_deref()));
+    let ended = match request.map(|request| prepare(&service.schema, request, false)) {
+        Ok(Ok(mut prepared)) => {
             if tells_cost {
                 prepared.tell_cost();
             }
+            name = operations.name(prepared.name());
             service.run(prepared, rights, Arc::default(), deadline).await
         }
-        Err(outcome) => Ok(outcome),
-    }
+        Ok(Err(outcome)) => Ok(outcome),
+        Err(refusal) => Err(refusal),
+    };
+    operations.ended(name, Transport::Batch, ending(&ended), began);
+    ended
 }

@@ -34,6 +34,7 @@ use super::{
     connections::Connection,
     graphql, host,
     layers::{self, LogLine, Notes, REQUEST_ID},
+    metrics::Sockets,
     server::Serve,
 };
 
@@ -54,7 +55,8 @@ impl Front {
     async fn respond(&self, request: Request, connection: &Arc<Connection>) -> Response {
         let notes = Notes::of(&request, connection);
         let mut line = LogLine::begin(&request, notes.clone());
-        let mut response = self.admit(request, &notes).await;
+        let passing = self.service.traffic.begin(notes.route());
+        let mut response = passing.answered(self.admit(request, &notes).await);
         let headers = response.headers_mut();
         // On every answer: none is to be taken for a script or a page that it does not say it is.
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -93,11 +95,15 @@ impl Front {
         // Probes and pages don't count; one who is not let in does, and a WebSocket that has yet to say who it is.
         let is_counted = !matches!(admitted, Ok(None)) || request.uri().path() == WEBSOCKET;
         if is_counted && let Err(refusal) = notes.count(&self.service.load, NonZeroU32::MIN).await {
+            self.service.traffic.refused.rate.inc();
             return admission::refuse(refusal, request.headers());
         }
         let caller = match admitted {
             Ok(caller) => caller,
-            Err(denied) => return admission::turn_away(denied, request.headers()),
+            Err(denied) => {
+                self.service.traffic.denied.inc();
+                return admission::turn_away(denied, request.headers());
+            }
         };
         let caller = match caller {
             Some(caller) if request.method() == Method::POST && request.uri().path() == GRAPHQL => {
@@ -121,6 +127,10 @@ impl Front {
 impl Serve for Front {
     async fn answer(&self, request: Request, connection: &Arc<Connection>) -> Response {
         self.respond(request, connection).await
+    }
+
+    fn sockets(&self) -> Sockets {
+        self.service.traffic.sockets.clone()
     }
 }
 

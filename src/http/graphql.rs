@@ -26,6 +26,7 @@ use super::{
     answer::{self, Ended, Refusal, code},
     batch,
     layers::Notes,
+    metrics::{Name, Transport},
     request::{self, Body, Fields},
     revalidation::words,
     stream,
@@ -67,6 +68,7 @@ pub(super) async fn post(
         None => asked.made(&key).instrument(asked.notes.span()).boxed().await,
     };
     asked.compress(&key, &whole).await;
+    asked.count(&whole.value, Transport::Post);
     whole.value.to_post(&whole.provenance, asked.takes_gzip)
 }
 
@@ -96,6 +98,7 @@ pub(super) async fn get(
         },
     };
     asked.compress(&key, &whole).await;
+    asked.count(&whole.value, Transport::Get);
     whole.value.to_get(&whole.provenance, service.is_open, asked.takes_gzip, request.headers())
 }
 
@@ -160,6 +163,14 @@ impl Asked {
         Some(whole)
     }
 
+    /// Counts the operation that is answered so.
+    fn count(&self, answer: &Written, transport: Transport) {
+        if let Some(ending) = answer.ending {
+            let began = self.deadline.checked_sub(self.service.bounds.deadline());
+            self.service.operations.ended(answer.name, transport, ending, began.unwrap_or(self.deadline));
+        }
+    }
+
     /// The answer to a POST's body.
     async fn made(&self, key: &RequestKey) -> Arc<Whole<Written>> {
         match request::from_body(&key.bytes) {
@@ -173,21 +184,26 @@ impl Asked {
     }
 
     async fn batch(&self, members: Vec<Value>) -> Result<Vec<Ended>, Refusal> {
-        batch::check_number(members.len(), self.service.bounds.batch())?;
+        let refused = &self.service.traffic.refused;
+        batch::check_number(members.len(), self.service.bounds.batch()).inspect_err(|_| {
+            refused.batch.inc();
+        })?;
         // The first one counted as the request.
         if let Some(more) = u32::try_from(members.len()).ok().and_then(|all| NonZeroU32::new(all.saturating_sub(1))) {
-            self.notes.count(&self.service.load, more).await?;
+            self.notes.count(&self.service.load, more).await.inspect_err(|_| {
+                refused.rate.inc();
+            })?;
         }
         let rights = (self.scopes, &self.credentials);
         batch::run(&self.service, rights, members, self.deadline, self.wants_cost).boxed().await
     }
 
     fn refused(&self, refusal: Refusal) -> Arc<Whole<Written>> {
-        self.ended(&Err(refusal), Arc::default())
+        self.ended(&Err(refusal), Arc::default(), Name::default())
     }
 
-    fn ended(&self, ended: &Ended, provenance: Arc<Provenance>) -> Arc<Whole<Written>> {
-        Arc::new(Whole::apart(answer::write(ended, self.format, None), provenance))
+    fn ended(&self, ended: &Ended, provenance: Arc<Provenance>, name: Name) -> Arc<Whole<Written>> {
+        Arc::new(Whole::apart(answer::write(ended, self.format, None, name), provenance))
     }
 
     /// The answer to a request, made together with others who ask the same at this time.
@@ -199,6 +215,7 @@ impl Asked {
             // A client that sends a document's text again has learnt that it was forgotten: each time, it is to be taken down.
             provenance.mark_unrepeatable();
         }
+        let counted = service.operations.name(fields.get("operationName").and_then(Value::as_str));
         let prepared = match service.request(fields).await {
             Ok(request) => {
                 let name = request.operation_name.clone();
@@ -209,15 +226,17 @@ impl Asked {
         };
         let (mut prepared, name) = match prepared {
             Ok(prepared) => prepared,
-            Err(ended) => return self.ended(&ended, provenance),
+            Err(ended) => return self.ended(&ended, provenance, counted),
         };
+        let counted = service.operations.name(prepared.name());
         let cost = if self.wants_cost { prepared.tell_cost() } else { None };
         let is_query = prepared.is_query();
+        let adopted = name.clone();
         let make = {
             let (provenance, credentials) = (Arc::clone(&provenance), self.credentials.clone());
             let make = async move {
                 let ended = service.run(prepared, (scopes, &credentials), provenance, deadline).await;
-                answer::write(&ended, format, name).with_cost(cost)
+                answer::write(&ended, format, name, counted).with_cost(cost)
             };
             make.boxed()
         };
@@ -226,7 +245,8 @@ impl Asked {
         }
         // What the connection read it into is larger, and goes on being used.
         let key = RequestKey { bytes: Bytes::copy_from_slice(&key.bytes), ..key.clone() };
-        self.service.answers.answer(key, provenance, make, Written::is_good, Written::is_late).await
+        let adopt = move |found: Written| found.adopted(adopted, counted);
+        self.service.answers.answer(key, provenance, make, adopt, Written::is_good, Written::is_late).await
     }
 
     /// Makes the compressed bytes, once, where the caller takes them.
@@ -246,11 +266,13 @@ impl Service {
         match timeout(self.bounds.body(), body).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                self.traffic.refused.body_bytes.inc();
                 let message = "The body is longer than this gateway allows.";
                 Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, code::BAD_USER_INPUT, message))
             }
             Ok(Err(_)) => Err(Refusal::bad_input("The body could not be read.")),
             Err(_) => {
+                self.traffic.refused.body_time.inc();
                 let message = "The body did not arrive in time.";
                 Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, code::DEADLINE_EXCEEDED, message))
             }
@@ -276,7 +298,9 @@ impl Service {
         provenance: Arc<Provenance>,
         deadline: Instant,
     ) -> Ended {
-        let _place = self.load.enter()?;
+        let _place = self.load.enter().inspect_err(|_| {
+            self.traffic.refused.overload.inc();
+        })?;
         let context = RequestContext::new(&self.sources, scopes, credentials, &provenance, deadline);
         prepared.execute(&self.schema, context).await.map_err(|failure| match failure {
             Failure::TooLate => too_late(),

@@ -22,7 +22,8 @@ use url::{Host, Url};
 use uuid::Uuid;
 
 use super::{
-    GRAPHQL, WEBSOCKET, accept::Format, answer::Refusal, connections::Connection, graphql, load::Load, written::COST,
+    GRAPHQL, STREAM, WEBSOCKET, accept::Format, answer::Refusal, connections::Connection, graphql, load::Load,
+    written::COST,
 };
 use crate::{access::Caller, config::CorsOrigins};
 
@@ -62,6 +63,11 @@ impl Notes {
         &self.0.connection
     }
 
+    /// One of [`ROUTES`].
+    pub(super) fn route(&self) -> &'static str {
+        self.0.route
+    }
+
     /// The request's id, to be sent back.
     pub(super) fn id(&self) -> &HeaderValue {
         &self.0.id
@@ -97,20 +103,24 @@ impl Notes {
     }
 }
 
+/// What a request's address is called.
+pub(super) const ROUTES: [&str; 12] = [
+    GRAPHQL,
+    STREAM,
+    WEBSOCKET,
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/admin/purge",
+    "/schema.graphql",
+    "/graphiql",
+    "/",
+    "/graphiql/{file}",
+    "unmatched",
+];
+
 /// The path where it is one of ours; any other is the caller's text, and has no place in a log.
 fn route_of(path: &str) -> &'static str {
-    const ROUTES: [&str; 10] = [
-        GRAPHQL,
-        "/graphql/stream",
-        WEBSOCKET,
-        "/health/live",
-        "/health/ready",
-        "/metrics",
-        "/admin/purge",
-        "/schema.graphql",
-        "/graphiql",
-        "/",
-    ];
     let known = ROUTES.into_iter().find(|route| *route == path);
     known.unwrap_or(if path.starts_with("/graphiql/") { "/graphiql/{file}" } else { "unmatched" })
 }

@@ -5,7 +5,7 @@
 mod manifest;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fmt::Write as _,
     sync::{
         Arc,
@@ -27,11 +27,12 @@ use super::{
     layers::is_name,
 };
 use crate::{
+    cache::{CacheMetrics, LevelCounts},
     config::{Config, DocumentLimits, Persisted, TextFile, Untrusted},
     replicas::Replicas,
     schema::{
         Specification,
-        spec::{is_readable, syntax_error},
+        spec::{is_readable, operation_names, syntax_error},
     },
 };
 
@@ -81,6 +82,7 @@ pub(super) struct Documents {
     logged: Cache<String, ()>,
     /// `None`: what is registered here is known here alone.
     replicas: Option<Arc<Replicas>>,
+    counts: LevelCounts,
 }
 
 /// The manifest.
@@ -99,18 +101,25 @@ impl Documents {
         config: &Config,
         specification: &Specification,
         replicas: Option<Arc<Replicas>>,
+        counts: LevelCounts,
     ) -> anyhow::Result<Self> {
         let persisted = &config.gateway.persisted;
         let trusted = persisted.manifest.as_ref().map(|file| Trusted::read(file, specification)).transpose()?;
         let registered = persisted.automatic.then(|| {
             let weight =
                 |id: &String, text: &Arc<str>| u32::try_from(id.len() + text.len() + OVERHEAD).unwrap_or(u32::MAX);
-            Cache::builder().max_capacity(config.cache.persisted_bytes).weigher(weight).build()
+            let evicted = counts.clone();
+            let evicted = move |_, _, cause| evicted.removed(cause);
+            Cache::builder()
+                .max_capacity(config.cache.persisted_bytes)
+                .weigher(weight)
+                .eviction_listener(evicted)
+                .build()
         });
         let version = trusted.as_ref().map_or(0, Trusted::tell).into();
         let trusted = trusted.map(ArcSwap::from_pointee);
         let (limits, logged) = (ArcSwap::from_pointee(config.limits.documents), Cache::new(MOST_LOGGED));
-        Ok(Self { trusted, version, untrusted: persisted.untrusted, registered, limits, logged, replicas })
+        Ok(Self { trusted, version, untrusted: persisted.untrusted, registered, limits, logged, replicas, counts })
     }
 
     /// What the manifest says now, where it is the one that was there at the start and has another text.
@@ -145,6 +154,20 @@ impl Documents {
         self.trusted.as_ref()?.load().get(id).cloned()
     }
 
+    /// The names of the operations in the manifest.
+    pub(super) fn operations(&self) -> BTreeSet<String> {
+        let trusted = self.trusted.as_ref().map(ArcSwap::load_full);
+        let texts = trusted.iter().flat_map(|trusted| trusted.by_hash.values());
+        texts.flat_map(|text| operation_names(text)).collect()
+    }
+
+    /// Notes how much clients have registered by now.
+    pub(super) fn measure(&self, metrics: &CacheMetrics) {
+        if let Some(registered) = &self.registered {
+            metrics.set_size("documents", (registered.entry_count(), registered.weighted_size()));
+        }
+    }
+
     /// The text that a request means: the one it brings, if it may run, or the one it names. `operation` is for the log.
     pub(super) async fn resolve(
         &self,
@@ -171,7 +194,11 @@ impl Documents {
     }
 
     fn look_up(&self, id: &DocumentId) -> Option<Arc<str>> {
-        self.trusted(id.key()).or_else(|| self.registered.as_ref()?.get(id.key()))
+        self.trusted(id.key()).or_else(|| {
+            let found = self.registered.as_ref()?.get(id.key());
+            if found.is_some() { &self.counts.hit } else { &self.counts.missed }.inc();
+            found
+        })
     }
 
     /// What a client registered with another replica.

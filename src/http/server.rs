@@ -20,7 +20,9 @@ use tracing::{debug, warn};
 use super::{
     answer::Refusal,
     connections::{Connection, Ending},
+    metrics::Sockets,
 };
+use crate::held::Held;
 
 /// How long a connection on which nothing came yet is waited for when the gateway ends: its request may be on the way.
 const FIRST: Duration = Duration::from_millis(500);
@@ -56,6 +58,11 @@ impl Default for Terms {
 pub trait Serve: Send + Sync + 'static {
     /// The answer to one request of a connection.
     fn answer(&self, request: Request, connection: &Arc<Connection>) -> impl Future<Output = Response> + Send;
+
+    /// What counts its connections.
+    fn sockets(&self) -> Sockets {
+        Sockets::default()
+    }
 }
 
 impl Serve for Router {
@@ -68,7 +75,7 @@ impl Serve for Router {
 /// Serves until `stop` ends, then gives what is in flight its grace to finish. True: everything did.
 pub async fn serve(listener: TcpListener, service: impl Serve, stop: impl Future<Output = ()>, terms: Terms) -> bool {
     let service = Arc::new(service);
-    let places = Arc::new(Semaphore::new(terms.sockets));
+    let (places, sockets) = (Arc::new(Semaphore::new(terms.sockets)), service.sockets());
     // Every connection holds a receiver: it hears of the end, and is counted while it lives.
     let (ending, end) = watch::channel(());
     let mut was_full = false;
@@ -79,10 +86,12 @@ pub async fn serve(listener: TcpListener, service: impl Serve, stop: impl Future
             if !was_full {
                 warn!(sockets = terms.sockets, "connections are refused: there are as many as LIMITS_SOCKETS allows");
             }
+            sockets.refused.inc();
             return refuse(&stream);
         };
         let connection = Connection { peer: peer.ip(), ending: Ending::new(end.clone()) };
-        drop(tokio::spawn(carry(stream, Arc::clone(&service), connection, end.clone(), terms, place)));
+        let held = (place, sockets.take());
+        drop(tokio::spawn(carry(stream, Arc::clone(&service), connection, end.clone(), terms, held)));
     };
     tokio::pin!(stop);
     loop {
@@ -127,7 +136,7 @@ async fn carry(
     connection: Connection,
     mut end: watch::Receiver<()>,
     terms: Terms,
-    _place: OwnedSemaphorePermit,
+    _held: (OwnedSemaphorePermit, Held),
 ) {
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);

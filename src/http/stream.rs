@@ -24,10 +24,12 @@ use super::{
     answer::{Refusal, code},
     connections::Connections,
     layers::Notes,
+    metrics::{Transport, Watch},
     request::{self, Body, Fields},
 };
 use crate::{
     access::Caller,
+    held::Held,
     loaders::Credentials,
     schema::{
         lists::to_json,
@@ -97,6 +99,7 @@ fn one(body: &[u8]) -> Result<Fields, Refusal> {
 /// What is wrong with the GraphQL request is told as an event, as the protocol has it: a browser's `EventSource` shows its
 /// page nothing of another status.
 fn refused(service: &Service, refusal: Refusal) -> Response {
+    service.count_refusal(Transport::Stream, &refusal);
     match refusal.status {
         StatusCode::OK | StatusCode::BAD_REQUEST => {
             let errors = json!({"errors": [refusal.error()]}).to_string();
@@ -116,6 +119,7 @@ impl Service {
         credentials: Credentials,
     ) -> Response {
         let Some(place) = self.connections.enter() else {
+            self.traffic.refused.connections.inc();
             return Connections::full().answer(Format::Json);
         };
         if let Some(name) = &request.operation_name {
@@ -123,8 +127,13 @@ impl Service {
         }
         let operation = self.caller(caller.scopes, credentials);
         let under_way = operation.under_way.clone();
+        let mut watch = Watch::new(self, Transport::Stream, &request, &operation);
+        let open = Held::on(&self.traffic.streams);
         let steps = streaming::run(self.schema.clone(), operation, request, no_mutations);
-        let steps = steps.map(|step| answer(&step));
+        let steps = steps.map(move |step| {
+            watch.saw(&step);
+            answer(&step)
+        });
         let events = self.until_outlived(caller, under_way.clone(), steps).map(|answer| next(&answer));
         let events = events.chain(stream::once(future::ready(COMPLETE.to_owned())));
         let mut ending = notes.connection().ending.clone();
@@ -134,7 +143,7 @@ impl Service {
             under_way.none().await;
         };
         let events = events.take_until(end).inspect(move |_| {
-            let _held = &place;
+            let _held = (&place, &open);
         });
         respond(events, self.ping)
     }

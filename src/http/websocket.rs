@@ -67,6 +67,7 @@ pub(super) async fn upgrade(
     let connections = &service.connections;
     let place = if caller.is_some() { connections.enter() } else { connections.enter_as_stranger() };
     let Some(place) = place else {
+        service.traffic.refused.connections.inc();
         return Connections::full().answer(Format::Json);
     };
     let caller = caller.map(|Extension(caller)| caller);

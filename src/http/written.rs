@@ -22,6 +22,7 @@ use tokio::task::spawn_blocking;
 use super::{
     SMALLEST_COMPRESSED,
     accept::Format,
+    metrics::{Ending, Name},
     revalidation::{revalidated, version_of},
 };
 use crate::{
@@ -84,7 +85,7 @@ pub(super) struct Fate {
     pub(super) retry_after: Option<u32>,
 }
 
-/// An answer, written down.
+/// An answer, written down. What stands in no place that others read depends on the replica or the request.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Written {
     #[serde(with = "status")]
@@ -98,7 +99,14 @@ pub(super) struct Written {
     version: OnceLock<String>,
     /// What the operation was estimated to cost, where that was asked.
     cost: Option<u64>,
+    /// How it ended; `None`: it is of several, which were counted.
+    #[serde(skip)]
+    pub(super) ending: Option<Ending>,
+    /// What its operation is counted as.
+    #[serde(skip)]
+    pub(super) name: Name,
     /// As the caller named the operation, for the log line of whoever gets the same answer.
+    #[serde(skip)]
     pub(super) operation_name: Option<String>,
 }
 
@@ -116,8 +124,19 @@ impl Written {
         body: String,
         operation_name: Option<String>,
     ) -> Self {
-        let (gzip, version) = (OnceLock::new(), OnceLock::new());
-        Self { status, format, fate, body: body.into(), gzip, version, cost: None, operation_name }
+        let (gzip, version, name) = (OnceLock::new(), OnceLock::new(), Name::default());
+        let body = body.into();
+        Self { status, format, fate, body, gzip, version, cost: None, ending: None, name, operation_name }
+    }
+
+    /// Says what its operation is counted as, and by what.
+    pub(super) fn counted(self, name: Name, ending: Ending) -> Self {
+        Self { name, ending: Some(ending), ..self }
+    }
+
+    /// A good answer that another replica made, to an operation that is called so here.
+    pub(super) fn adopted(self, operation_name: Option<String>, name: Name) -> Self {
+        Self { operation_name, ..self }.counted(name, Ending::executed(&[]))
     }
 
     /// Says in a header, too, what the operation was estimated to cost.

@@ -37,6 +37,31 @@ pub mod code {
     pub const OVERLOADED: &str = "OVERLOADED";
     pub const RESULT_TOO_LARGE: &str = "RESULT_TOO_LARGE";
     pub const INTERNAL: &str = "INTERNAL";
+
+    /// All of them.
+    pub const ALL: [&str; 21] = [
+        BAD_USER_INPUT,
+        CONFLICT,
+        UNAUTHENTICATED,
+        FORBIDDEN,
+        RATE_LIMITED,
+        UPSTREAM_ERROR,
+        UPSTREAM_TIMEOUT,
+        UPSTREAM_UNAVAILABLE,
+        UPSTREAM_INVALID_RESPONSE,
+        WRITE_OUTCOME_UNKNOWN,
+        DEADLINE_EXCEEDED,
+        QUERY_TOO_DEEP,
+        QUERY_TOO_COMPLEX,
+        GRAPHQL_PARSE_FAILED,
+        GRAPHQL_VALIDATION_FAILED,
+        PERSISTED_QUERY_NOT_FOUND,
+        PERSISTED_QUERY_REQUIRED,
+        PERSISTED_QUERY_NOT_SUPPORTED,
+        OVERLOADED,
+        RESULT_TOO_LARGE,
+        INTERNAL,
+    ];
 }
 
 /// Why a field has no value.

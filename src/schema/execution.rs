@@ -12,7 +12,11 @@ use async_graphql::{
 use futures::FutureExt as _;
 
 pub use super::spec::Cost;
-use super::{GatewaySchema, RequestContext, code, spec::Ready, specification};
+use super::{
+    GatewaySchema, RequestContext, Specification, code,
+    spec::{GATHER, Ready, UPSTREAM_REQUESTS},
+    specification,
+};
 use crate::cache::{Provenance, StalePart};
 
 /// What a request may take beyond its deadline: resolvers get the deadline itself and answer with what they have, so
@@ -75,6 +79,11 @@ impl Prepared {
         Ok(Self { ready, tells_cost: false })
     }
 
+    /// What the document calls the operation.
+    pub fn name(&self) -> Option<&str> {
+        self.ready.name.as_deref()
+    }
+
     /// Whether it changes nothing.
     pub fn is_query(&self) -> bool {
         self.ready.ty == OperationType::Query
@@ -96,7 +105,7 @@ impl Prepared {
         if let Some(cost) = self.ready.cost.filter(|_| self.tells_cost) {
             response.extensions.insert("cost".to_owned(), told(cost));
         }
-        Ok(outcome(response, &provenance))
+        Ok(outcome(response, &provenance, specification(schema)))
     }
 }
 
@@ -114,7 +123,8 @@ fn told(cost: Cost) -> ConstValue {
     ConstValue::Object(fields.into_iter().map(|(name, value)| (Name::new(name), value.into())).collect())
 }
 
-fn outcome(mut response: Response, provenance: &Provenance) -> Outcome {
+fn outcome(mut response: Response, provenance: &Provenance, specification: &Specification) -> Outcome {
+    count_bounds(&response.errors, specification);
     tell_stale(&mut response, provenance);
     if is_refusal(&response) {
         return Outcome::Refused(response.errors.into_iter().map(validation_error).collect());
@@ -122,6 +132,23 @@ fn outcome(mut response: Response, provenance: &Provenance) -> Outcome {
     // Once resolvers ran, what is left without a code is about what a resolver was given.
     response.errors = response.errors.into_iter().map(|error| coded(error, code::BAD_USER_INPUT)).collect();
     Outcome::Executed(Box::new(response))
+}
+
+/// Counts an operation that passed a bound of which the layers below tell by its code alone.
+fn count_bounds(errors: &[ServerError], specification: &Specification) {
+    for (code, limit) in [(code::RESULT_TOO_LARGE, GATHER), (code::QUERY_TOO_COMPLEX, UPSTREAM_REQUESTS)] {
+        if errors.iter().any(|error| code_of(error) == Some(code)) {
+            specification.metrics().of(limit).inc();
+        }
+    }
+}
+
+/// The code that an error has.
+pub fn code_of(error: &ServerError) -> Option<&str> {
+    match error.extensions.as_ref()?.get("code")? {
+        ConstValue::String(code) => Some(code),
+        _ => None,
+    }
 }
 
 /// Says in `extensions` what of the answer stands in for what could not be read.

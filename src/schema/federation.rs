@@ -16,6 +16,7 @@ use super::{
     node::{self, Node},
     procedure::{Procedure, SubjectStateChange},
     project::{Cohort, Project},
+    spec::{ENTITIES, Specification},
     subject::Subject,
     taxonomy::{BrainRegion, Species, Strain},
 };
@@ -44,6 +45,7 @@ impl Federation {
         may_read(ctx)?;
         let (count, MaxEntities(limit)) = (representations.len(), ctx.data_unchecked());
         if count as u64 > *limit {
+            ctx.data_unchecked::<Specification>().metrics().of(ENTITIES).inc();
             let message = format!("`representations` has {count} entities: expected at most {limit}.");
             return Err(Error::BadUserInput(message));
         }

@@ -12,6 +12,7 @@ use super::{
     log::SubjectLog,
     procedure::{Procedure, SubjectStateChange},
     project::{Cohort, Project},
+    spec::{NODES, Specification},
     subject::Subject,
     taxonomy::{BrainRegion, Species, Strain},
 };
@@ -115,6 +116,7 @@ async fn dataset(ctx: &Context<'_>, id: DatasetId) -> Result<Option<domain::Data
 /// One object an id, in their order.
 async fn load_all(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Result<Node>>>> {
     if ids.len() > MAX_NODES {
+        ctx.data_unchecked::<Specification>().metrics().of(NODES).inc();
         return Err(Error::BadUserInput(format!("`ids` has {} ids: expected at most {MAX_NODES}.", ids.len())));
     }
     let load = |(at, id)| async move {

@@ -71,6 +71,7 @@ mod values;
 mod variables;
 
 pub use self::{cost::Cost, metrics::LimitMetrics};
+pub(super) use metrics::{ENTITIES, EVENTS, GATHER, NODES, OVERLOAD, UPSTREAM_REQUESTS};
 
 /// Levels of nesting, of selections and of values, that are parsed.
 const MAX_NESTING: usize = 128;
@@ -119,6 +120,8 @@ struct Document {
 pub(super) struct Ready {
     pub(super) ty: OperationType,
     pub(super) request: Request,
+    /// As the document has it.
+    pub(super) name: Option<Name>,
     /// `None`: it is not estimated. A subscription's is of each of its events.
     pub(super) cost: Option<Cost>,
 }
@@ -183,7 +186,7 @@ impl Specification {
             operations: DocumentOperations::Single(collected),
             fragments: HashMap::new(),
         });
-        Ok(Ready { ty: collect::operation_type(operation), request, cost })
+        Ok(Ready { ty: collect::operation_type(operation), request, name: operation.name.clone(), cost })
     }
 
     fn estimate(
@@ -233,6 +236,12 @@ impl Specification {
 /// Why a text is no GraphQL document; `None`: it is one.
 pub fn syntax_error(text: &str) -> Option<String> {
     parse(text).err()?.errors.into_iter().next().map(|error| error.message)
+}
+
+/// The names of the operations in a document, if it is one.
+pub fn operation_names(text: &str) -> Vec<String> {
+    let name = |definition: &ast::Definition| definition.as_operation_definition()?.name.as_ref().map(Name::to_string);
+    parse(text).map(|document| document.definitions.iter().filter_map(name).collect()).unwrap_or_default()
 }
 
 /// Whether a text is a GraphQL document of a size that this gateway reads.

@@ -15,6 +15,7 @@ use async_graphql::{
     parser::types::{ExecutableDocument, OperationType},
 };
 use futures::{Stream, StreamExt as _, future::join_all};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
     sync::{Semaphore, watch},
     time::timeout_at,
@@ -24,7 +25,7 @@ use super::{
     GatewaySchema, RequestContext, code,
     error::Error,
     execution::{Failure, MARGIN, Outcome, Prepared, contained, retryable, tell_stale, validation_error},
-    spec::Ready,
+    spec::{EVENTS, OVERLOAD, Ready},
     specification,
     subscription::{Interest, Kind, Occasion, SubjectChange},
 };
@@ -33,6 +34,7 @@ use crate::{
     cache::Sources,
     domain::{self, SubjectId},
     events::{Change, Event, FellBehind},
+    held::Held,
     loaders::{Credentials, LoadError},
 };
 
@@ -49,6 +51,18 @@ pub struct Caller {
     /// Places for queries and mutations that are being executed.
     pub places: Arc<Semaphore>,
     pub under_way: UnderWay,
+    /// The subscriptions that are open.
+    pub subscriptions: Gauge,
+    /// What began, there from then on.
+    pub begun: Arc<OnceLock<Operation>>,
+}
+
+/// An operation that was found sound and began.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// As the document has it.
+    pub name: Option<String>,
+    pub is_subscription: bool,
 }
 
 /// The queries and mutations of a connection that are being executed: one that is to end waits for them. Clones share it.
@@ -96,11 +110,15 @@ pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations
             Ok(ready) => ready,
             Err(errors) => return steps.yield_item(Step::Refused(errors)).await,
         };
-        if ready.ty != OperationType::Subscription {
+        let is_subscription = ready.ty == OperationType::Subscription;
+        let name = ready.name.as_ref().map(ToString::to_string);
+        caller.begun.get_or_init(|| Operation { name, is_subscription });
+        if !is_subscription {
             return steps.yield_item(once(&schema, &caller, ready, no_mutations).await).await;
         }
         // A subscription goes on for as long as it is let.
         drop(begun);
+        let _open = Held::on(&caller.subscriptions);
         // Before the arguments are read: nothing that happens from now on is missed.
         let mut listener = caller.sources.listen();
         let subscription = Subscription { schema, caller, request: Repeatable::of(ready.request) };
@@ -111,9 +129,10 @@ pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations
             Err(failure) => return steps.yield_item(Step::Refused(vec![failure.error()])).await,
         };
         while let Some(event) = listener.next().await {
-            let event = match event {
-                Ok(event) => event,
-                Err(FellBehind) => return steps.yield_item(Step::Refused(vec![fell_behind()])).await,
+            let Ok(event) = event.inspect_err(|FellBehind| {
+                specification(&subscription.schema).metrics().of(EVENTS).inc();
+            }) else {
+                return steps.yield_item(Step::Refused(vec![fell_behind()])).await;
             };
             for ids in interest.within(&event).chunks(AT_ONCE) {
                 let read = contained(subscription.read(&event, ids)).await;
@@ -131,6 +150,7 @@ pub fn run(schema: GatewaySchema, caller: Caller, request: Request, no_mutations
 /// A query or mutation: one answer.
 async fn once(schema: &GatewaySchema, caller: &Caller, ready: Ready, no_mutations: bool) -> Step {
     let Ok(_place) = caller.places.try_acquire() else {
+        specification(schema).metrics().of(OVERLOAD).inc();
         return Step::Refused(vec![retryable(
             "This gateway executes as many operations as it allows.",
             code::OVERLOADED,

@@ -24,7 +24,7 @@ use self::{
     retry::Retries,
 };
 use super::{Fault, SourceError, resolver::Resolver, write::Attempt};
-use crate::{config, domain::Source, outgoing};
+use crate::{config, domain::Source, held::Held, outgoing};
 
 mod breaker;
 mod metrics;
@@ -171,7 +171,10 @@ impl UpstreamClient {
         self.pace.wait(|| self.breaker.check().map_err(paused)).await?;
         // Once more: the source may have failed for those who had the places.
         let pass = self.breaker.admit().map_err(paused)?;
-        let Ok(outcome) = timeout_at(deadline, self.exchange(request, attempt, is_doubtful)).await else {
+        let (began, _sent) = (Instant::now(), Held::on(&self.counts.in_flight));
+        let outcome = timeout_at(deadline, self.exchange(request, attempt, is_doubtful)).await;
+        self.counts.duration.observe(began.elapsed().as_secs_f64());
+        let Ok(outcome) = outcome else {
             pass.ran_out();
             return Err(self.error(Fault::Timeout));
         };
@@ -204,8 +207,10 @@ impl UpstreamClient {
             if body.len() + chunk.len() > self.max_bytes {
                 return Err(self.error(Fault::Invalid("the answer is larger than LIMITS_UPSTREAM_BYTES")));
             }
+            self.counts.bytes.inc_by(chunk.len() as u64);
             body.extend_from_slice(&chunk);
         }
+        self.counts.answered_with(response.status());
         Ok(Answer { status: response.status(), retry_after, body: body.freeze() })
     }
 

@@ -23,6 +23,7 @@ mod leaks;
 mod limits;
 mod lists;
 mod load;
+mod metrics;
 mod nodes;
 mod partial;
 mod playground;

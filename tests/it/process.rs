@@ -203,6 +203,11 @@ impl Serving {
         assert!(socket.next().await.is_some());
     }
 
+    /// Its exit code, once it has ended.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
     }

@@ -115,7 +115,9 @@ impl<K: Key> Store<K> {
                 launched.extend(refused(keys, &fault));
                 continue;
             }
-            self.counts.flights.inc();
+            if let Some(first) = keys.first() {
+                self.counts.begun(first.source(), keys.len());
+            }
             let number = self.numbers.fetch_add(1, Ordering::Relaxed);
             let flight = self.flight(number, began, keys.clone(), fetch, within.clone());
             for key in keys {

@@ -3,6 +3,7 @@
 mod cache;
 mod gateway;
 mod limits;
+mod metrics;
 mod redis;
 mod sources;
 
@@ -28,4 +29,4 @@ const KEPT_FOR: Kind = Kind::Millis { min: 0, max: 86_400_000 };
 
 /// Every key there is, in the order of the documentation.
 pub static KEYS: LazyLock<Vec<Key>> =
-    LazyLock::new(|| [gateway::KEYS, sources::KEYS, cache::KEYS, redis::KEYS, limits::KEYS].concat());
+    LazyLock::new(|| [gateway::KEYS, sources::KEYS, cache::KEYS, redis::KEYS, limits::KEYS, metrics::KEYS].concat());

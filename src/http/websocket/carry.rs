@@ -32,7 +32,13 @@ use tracing::info;
 use super::protocol::{Close, Name, Protocol, REFUSED, Received, Sent};
 use crate::{
     access::{Caller, Denied},
-    http::{Service, answer::Refusal, connections::Ending},
+    held::Held,
+    http::{
+        Service, WEBSOCKET,
+        answer::Refusal,
+        connections::Ending,
+        metrics::{Transport, Watch},
+    },
     loaders::Credentials,
     schema::streaming::{self, Step, UnderWay},
 };
@@ -87,7 +93,7 @@ async fn say_goodbye(
 impl Connection {
     /// Carries the connection to its end.
     pub(super) async fn carry(self, socket: WebSocket) {
-        let began = Instant::now();
+        let (began, _open) = (Instant::now(), Held::on(&self.service.traffic.websockets));
         let Self { service, caller, credentials, protocol, peer, mut ending, place } = self;
         let caller = Arc::new(SetOnce::new_with(caller));
         let (mut sink, mut stream) = socket.split();
@@ -192,11 +198,15 @@ impl Line {
                 Received::Start { name, request } => match self.begin(request).await {
                     Ok(request) => graphql.send(Ok(start(name, &request))).await,
                     Err(refusal) => {
+                        self.service.count_refusal(Transport::WebSocket, &refusal);
                         let answer = self.protocol().refuse(name, &refusal.error());
                         answers.send(answer).await
                     }
                 },
-                Received::Answer(answer) => answers.send(answer).await,
+                Received::Answer(answer) => {
+                    self.service.traffic.refused.subscriptions.inc();
+                    answers.send(answer).await
+                }
                 Received::Ignore => Ok(()),
             };
             passed_on.ok()?;
@@ -217,7 +227,9 @@ impl Line {
             return Err(Refusal::overloaded("This connection ends: open another one.", 1));
         }
         let who = self.caller.get().and_then(|caller| caller.identity);
-        self.service.load.count(who, self.peer, NonZeroU32::MIN).await?;
+        self.service.load.count(who, self.peer, NonZeroU32::MIN).await.inspect_err(|_| {
+            self.service.traffic.refused.rate.inc();
+        })?;
         self.service.request(request).await
     }
 
@@ -243,7 +255,10 @@ impl Line {
         match admitted {
             Ok(caller) => {
                 if self.caller.set(caller).is_ok() {
-                    let place = self.service.connections.enter().ok_or(Close::FULL)?;
+                    let place = self.service.connections.enter().ok_or_else(|| {
+                        self.service.traffic.refused.connections.inc();
+                        Close::FULL
+                    })?;
                     *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
                 }
                 Ok(())
@@ -285,6 +300,9 @@ impl Line {
                     Message::Ping(Bytes::new())
                 }
             };
+            if let Message::Text(text) = &message {
+                self.service.traffic.sent(WEBSOCKET, text.len());
+            }
             client.send(message).await.ok()?;
         }
     }
@@ -342,8 +360,10 @@ impl Executor for Operations {
         let Shown { of_handshake, all } = &*self.credentials;
         let caller = self.service.caller(scopes, all.get().unwrap_or(of_handshake).clone());
         let caller = streaming::Caller { under_way: self.under_way.clone(), ..caller };
+        let mut watch = Watch::new(&self.service, Transport::WebSocket, &request, &caller);
         let steps = streaming::run(self.service.schema.clone(), caller, request, false);
-        steps.map(answer).boxed()
+        let counted = steps.inspect(move |step| watch.saw(step));
+        counted.map(answer).boxed()
     }
 }
 

@@ -13,6 +13,21 @@ use super::limits::Limit;
 const COSTS: [f64; 11] =
     [10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0, 100_000.0, 300_000.0, 1_000_000.0];
 
+/// Bounds that a request passes while it is executed.
+const WHILE_EXECUTED: [&str; 6] = [NODES, ENTITIES, GATHER, UPSTREAM_REQUESTS, OVERLOAD, EVENTS];
+/// Of the ids that `nodes` takes.
+pub(in crate::schema) const NODES: &str = "nodes";
+/// Of the representations that `_entities` takes.
+pub(in crate::schema) const ENTITIES: &str = "entities";
+/// Of the records that a list is gathered from to be sorted.
+pub(in crate::schema) const GATHER: &str = "gather";
+/// Of the reads that an operation begins.
+pub(in crate::schema) const UPSTREAM_REQUESTS: &str = "upstream_requests";
+/// Of the operations that are executed at the same time.
+pub(in crate::schema) const OVERLOAD: &str = "overload";
+/// Of the events that a subscriber has not taken.
+pub(in crate::schema) const EVENTS: &str = "events";
+
 /// Counters of all requests that were looked at: a whole answer that is at hand is none.
 #[derive(Clone, Debug)]
 pub struct LimitMetrics {
@@ -29,7 +44,7 @@ impl Default for LimitMetrics {
     fn default() -> Self {
         let metrics = Self { refused: Family::default(), cost: Histogram::new(COSTS) };
         // So that each is there from the start.
-        for limit in Limit::ALL {
+        for limit in Limit::ALL.map(Limit::name).into_iter().chain(WHILE_EXECUTED) {
             metrics.of(limit);
         }
         metrics
@@ -37,12 +52,13 @@ impl Default for LimitMetrics {
 }
 
 impl LimitMetrics {
-    fn of(&self, limit: Limit) -> Counter {
-        self.refused.get_or_create(&Label { limit: limit.name() }).clone()
+    /// What counts the requests that pass a bound.
+    pub fn of(&self, limit: &'static str) -> Counter {
+        self.refused.get_or_create_owned(&Label { limit })
     }
 
     pub(super) fn refused(&self, limit: Limit) {
-        self.of(limit).inc();
+        self.of(limit.name()).inc();
     }
 
     #[expect(clippy::cast_precision_loss, reason = "buckets are wider")]

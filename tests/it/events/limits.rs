@@ -126,6 +126,8 @@ async fn one_who_does_not_keep_up_is_cut_off_and_the_others_are_not_disturbed() 
     };
     assert_eq!(code(&error["errors"]), "OVERLOADED");
     stream.completes().await;
+    let counted = "subject_gateway_refused_total{limit=\"events\"}";
+    assert_eq!(crate::answers::metric(&gateway.app, counted).await, 2);
 }
 
 #[tokio::test]
