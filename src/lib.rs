@@ -19,3 +19,4 @@ pub mod sandbox;
 pub mod schema;
 pub mod sources;
 pub mod telemetry;
+pub mod trail;

@@ -28,7 +28,10 @@ use super::{
     metrics::LevelCounts,
     viewer::Part,
 };
-use crate::sources::{SourceError, paging::Weighed};
+use crate::{
+    sources::{SourceError, paging::Weighed},
+    trail,
+};
 
 mod answer;
 mod flights;
@@ -166,6 +169,7 @@ impl<K: Key> Store<K> {
         let record = kept.record.filter(|_| over <= self.lifetimes.of(key.is_steady()).stale_if_error)?;
         provenance.note(part_of(key), Freshness { is_stale: true, ..kept.freshness });
         self.counts.stood_in.inc();
+        trail::note_stale();
         Some(record)
     }
 
@@ -290,6 +294,9 @@ impl<K: Key> Store<K> {
             }
         }
         self.counts.joined.inc_by(joined as u64);
+        if joined > 0 {
+            trail::note_joined();
+        }
         let hits = keys.len() - missing.len() - joined - stale.len();
         self.counts.hit.inc_by(hits as u64);
         if !stale.is_empty() {

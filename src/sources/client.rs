@@ -24,7 +24,7 @@ use self::{
     retry::Retries,
 };
 use super::{Fault, SourceError, resolver::Resolver, write::Attempt};
-use crate::{config, domain::Source, outgoing};
+use crate::{config, domain::Source, outgoing, trail::Sending};
 
 mod breaker;
 mod metrics;
@@ -171,6 +171,7 @@ impl UpstreamClient {
         self.pace.wait(|| self.breaker.check().map_err(paused)).await?;
         // Once more: the source may have failed for those who had the places.
         let pass = self.breaker.admit().map_err(paused)?;
+        let _sending = Sending::begin(self.source);
         let Ok(outcome) = timeout_at(deadline, self.exchange(request, attempt, is_doubtful)).await else {
             pass.ran_out();
             return Err(self.error(Fault::Timeout));

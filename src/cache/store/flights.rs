@@ -15,6 +15,7 @@ use super::{Answer, AnyRecord, Fetch, Fetched, Fetches, Flight, Kept, Landed, OV
 use crate::{
     cache::{Key, Moment, Provenance, Viewer, freshness::Freshness, generations::Now},
     sources::{Fault, SourceError},
+    trail::{self, Trail},
 };
 
 /// A flight, as those who may join it find it.
@@ -57,6 +58,7 @@ impl<K: Key> Store<K> {
         mut fetch: impl FnMut(Vec<K>, &Viewer) -> Fetches<K, V>,
     ) {
         self.counts.stale.inc_by(stale.len() as u64);
+        trail::note_stale();
         // Outlives the lock: the last who lets go of a flight takes it out of the air, which needs the lock.
         let mut airborne = Vec::new();
         let mut flights = self.flights();
@@ -153,7 +155,8 @@ impl<K: Key> Store<K> {
             drop(landing);
             Arc::new((landed, oldest))
         };
-        flight.boxed().shared()
+        // Whoever drives it, it was begun for one.
+        Trail::current().follow(flight).boxed().shared()
     }
 
     pub(super) fn flights(&self) -> MutexGuard<'_, HashMap<K, Airborne<K>>> {
