@@ -11,7 +11,7 @@ use axum::{
     Extension,
     body::Bytes,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, Uri, header::CACHE_CONTROL},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header::CACHE_CONTROL},
     response::Response,
 };
 use futures::FutureExt as _;
@@ -23,8 +23,10 @@ use tracing::Instrument as _;
 use super::{
     Service,
     accept::{Format, negotiate, takes_gzip},
+    account::{Cache, Codes, End, Operation},
     answer::{self, Ended, Refusal, code},
-    batch,
+    batch::{self, Member},
+    details::{DETAILS, Details},
     layers::Notes,
     request::{self, Body, Fields},
     revalidation::words,
@@ -39,6 +41,7 @@ use crate::{
         RequestContext,
         execution::{Failure, Prepared, prepare},
     },
+    trail::Trail,
 };
 
 /// `POST /graphql`.
@@ -66,6 +69,9 @@ pub(super) async fn post(
         // Boxed, so that an answer that is at hand does not carry the room that making one takes.
         None => asked.made(&key).instrument(asked.notes.span()).boxed().await,
     };
+    if asked.wants_details {
+        return asked.detailed(&whole);
+    }
     asked.compress(&key, &whole).await;
     whole.value.to_post(&whole.provenance, asked.takes_gzip)
 }
@@ -95,6 +101,9 @@ pub(super) async fn get(
             Err(refusal) => asked.refused(refusal),
         },
     };
+    if asked.wants_details {
+        return asked.detailed(&whole);
+    }
     asked.compress(&key, &whole).await;
     whole.value.to_get(&whole.provenance, service.is_open, asked.takes_gzip, request.headers())
 }
@@ -112,6 +121,8 @@ struct Asked {
     wants_fresh: bool,
     /// Whether the answer is to say what the operation is estimated to cost.
     wants_cost: bool,
+    /// Whether it is to say how it was made, to one who may know.
+    wants_details: bool,
     notes: Notes,
     scopes: Scopes,
     credentials: Credentials,
@@ -126,14 +137,19 @@ impl Asked {
         scopes: Scopes,
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
+        let says_include = |name| {
+            headers.get(name).is_some_and(|value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"include"))
+        };
+        let is_admin = scopes.contains(Scope::Admin);
         let says_no_cache = || words(headers, &CACHE_CONTROL).any(|word| word.eq_ignore_ascii_case("no-cache"));
         Ok(Self {
             service: Arc::clone(service),
             format,
             deadline,
             takes_gzip: takes_gzip(headers),
-            wants_fresh: scopes.contains(Scope::Admin) && says_no_cache(),
-            wants_cost: headers.get(COST).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"include")),
+            wants_fresh: is_admin && says_no_cache(),
+            wants_cost: says_include(COST),
+            wants_details: is_admin && says_include(DETAILS),
             notes,
             scopes,
             credentials: service.credentials(headers)?,
@@ -153,10 +169,21 @@ impl Asked {
             return None;
         }
         let whole = self.service.answers.at_hand(key)?;
-        if let Some(name) = &whole.value.operation_name {
-            self.notes.operation(name);
-        }
+        self.notes.operation(&whole.value.operation);
+        self.notes.end(End { cache: Some(Cache::Answers), codes: Codes::default() });
         Some(whole)
+    }
+
+    /// The answer for one who may know how it was made.
+    fn detailed(&self, whole: &Whole<Written>) -> Response {
+        let details = Details {
+            total: self.notes.elapsed(),
+            cache: self.notes.cache(),
+            age: whole.provenance.age(),
+            cost: whole.value.cost,
+            trail: self.notes.own_trail(),
+        };
+        whole.value.to_one_who_may_know(&whole.provenance, &details)
     }
 
     /// The answer to a POST's body.
@@ -164,21 +191,32 @@ impl Asked {
         match request::from_body(&key.bytes) {
             Ok(Body::One(fields)) => self.answer(key, fields).await,
             Ok(Body::Batch(members)) => match self.batch(members).await {
-                Ok(all) => Arc::new(Whole::apart(answer::batch(&all, self.format), Arc::default())),
+                Ok(all) => Arc::new(Whole::apart(all, Arc::default())),
                 Err(refusal) => self.refused(refusal),
             },
             Err(refusal) => self.refused(refusal),
         }
     }
 
-    async fn batch(&self, members: Vec<Value>) -> Result<Vec<Ended>, Refusal> {
+    async fn batch(&self, members: Vec<Value>) -> Result<Written, Refusal> {
         batch::check_number(members.len(), self.service.batch)?;
         // The first one counted as the request.
         if let Some(more) = u32::try_from(members.len()).ok().and_then(|all| NonZeroU32::new(all.saturating_sub(1))) {
             self.notes.count(&self.service.load, more)?;
         }
         let rights = (self.scopes, &self.credentials);
-        batch::run(&self.service, rights, members, self.deadline, self.wants_cost).boxed().await
+        let trail = Trail::default();
+        self.notes.trail(&trail);
+        let all = batch::run(&self.service, rights, members, self.deadline, self.wants_cost, &trail).boxed().await;
+        let codes: Vec<Codes> = all.iter().map(|member| answer::codes(&member.ended)).collect();
+        let codes = Codes::of(codes.iter().flat_map(Codes::each));
+        self.notes.end(End { cache: Some(Cache::of(&trail)), codes: codes.clone() });
+        let body = |member: &Member| {
+            let body = answer::body(&member.ended);
+            if self.wants_details { member.details.within(&body) } else { body }
+        };
+        let bodies: Vec<String> = all.iter().map(body).collect();
+        Ok(answer::batch(&bodies, codes, self.format))
     }
 
     fn refused(&self, refusal: Refusal) -> Arc<Whole<Written>> {
@@ -186,7 +224,9 @@ impl Asked {
     }
 
     fn ended(&self, ended: &Ended, provenance: Arc<Provenance>) -> Arc<Whole<Written>> {
-        Arc::new(Whole::apart(answer::write(ended, self.format, None), provenance))
+        let written = answer::write(ended, self.format, Arc::default());
+        self.notes.end(End { cache: None, codes: written.codes.clone() });
+        Arc::new(Whole::apart(written, provenance))
     }
 
     /// The answer to a request, made together with others who ask the same at this time.
@@ -200,32 +240,43 @@ impl Asked {
         }
         let prepared = match service.request(fields) {
             Ok(request) => {
-                let name = request.operation_name.clone();
-                self.notes.operation(name.as_deref().unwrap_or_default());
-                prepare(&service.schema, request, key.is_get).map(|prepared| (prepared, name)).map_err(Ok)
+                let operation = Operation::of(&request);
+                self.notes.operation(&operation);
+                prepare(&service.schema, request, key.is_get).map(|prepared| (prepared, operation)).map_err(Ok)
             }
             Err(refusal) => Err(Err(refusal)),
         };
-        let (mut prepared, name) = match prepared {
+        let (mut prepared, operation) = match prepared {
             Ok(prepared) => prepared,
             Err(ended) => return self.ended(&ended, provenance),
         };
-        let cost = if self.wants_cost { prepared.tell_cost() } else { None };
+        let (cost, tells_cost) = (prepared.cost(), self.wants_cost);
+        if tells_cost {
+            prepared.tell_cost();
+        }
+        let trail = Trail::default();
+        self.notes.trail(&trail);
         let is_query = prepared.is_query();
         let make = {
             let (provenance, credentials) = (Arc::clone(&provenance), self.credentials.clone());
             let make = async move {
                 let ended = service.run(prepared, (scopes, &credentials), provenance, deadline).await;
-                answer::write(&ended, format, name).with_cost(cost)
+                answer::write(&ended, format, operation).with_cost(cost, tells_cost)
             };
-            make.boxed()
+            trail.follow(make).boxed()
         };
         if !is_query {
-            return Arc::new(Whole::apart(make.await, provenance));
+            let whole = Arc::new(Whole::apart(make.await, provenance));
+            self.notes.end(End { cache: Some(Cache::of(&trail)), codes: whole.value.codes.clone() });
+            return whole;
         }
         // What the connection read it into is larger, and goes on being used.
         let key = RequestKey { bytes: Bytes::copy_from_slice(&key.bytes), ..key.clone() };
-        self.service.answers.answer(key, provenance, make, Written::is_good, Written::is_late).await
+        let mine = Arc::clone(&provenance);
+        let whole = self.service.answers.answer(key, provenance, make, Written::is_good, Written::is_late).await;
+        let cache = if Arc::ptr_eq(&whole.provenance, &mine) { Cache::of(&trail) } else { Cache::Joined };
+        self.notes.end(End { cache: Some(cache), codes: whole.value.codes.clone() });
+        whole
     }
 
     /// Makes the compressed bytes, once, where the caller takes them.

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use super::{
     Service,
     accept::{Format, accepts_event_stream},
+    account::{self, Operation},
     answer::{Refusal, code},
     connections::Connections,
     layers::Notes,
@@ -118,13 +119,12 @@ impl Service {
         let Some(place) = self.connections.enter() else {
             return Connections::full().answer(Format::Json);
         };
-        if let Some(name) = &request.operation_name {
-            notes.operation(name);
-        }
+        let called = Operation::of(&request);
+        notes.operation(&called);
         let operation = self.caller(caller.scopes, credentials);
         let under_way = operation.under_way.clone();
         let steps = streaming::run(self.schema.clone(), operation, request, no_mutations);
-        let steps = steps.map(|step| answer(&step));
+        let steps = account::told("sse", notes, Some(&caller), called, steps).map(|step| answer(&step));
         let events = self.until_outlived(caller, under_way.clone(), steps).map(|answer| next(&answer));
         let events = events.chain(stream::once(future::ready(COMPLETE.to_owned())));
         let mut ending = notes.connection().ending.clone();

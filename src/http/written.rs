@@ -21,6 +21,8 @@ use tokio::task::spawn_blocking;
 use super::{
     SMALLEST_COMPRESSED,
     accept::Format,
+    account::{Codes, Operation},
+    details::{Details, SERVER_TIMING},
     revalidation::{revalidated, version_of},
 };
 use crate::{
@@ -81,10 +83,13 @@ pub(super) struct Written {
     body: Bytes,
     gzip: OnceLock<Bytes>,
     version: OnceLock<String>,
-    /// What the operation was estimated to cost, where that was asked.
-    cost: Option<u64>,
-    /// As the caller named the operation, for the log line of whoever gets the same answer.
-    pub(super) operation_name: Option<String>,
+    /// What the operation was estimated to cost; `None`: nobody estimates it.
+    pub(super) cost: Option<Cost>,
+    /// Whether a header says so.
+    tells_cost: bool,
+    /// What the operation is called, for whoever gets the same answer.
+    pub(super) operation: Arc<Operation>,
+    pub(super) codes: Codes,
 }
 
 impl Weight for Written {
@@ -94,20 +99,41 @@ impl Weight for Written {
 }
 
 impl Written {
-    pub(super) fn new(
-        status: StatusCode,
-        format: Format,
-        fate: Fate,
-        body: String,
-        operation_name: Option<String>,
-    ) -> Self {
-        let (gzip, version) = (OnceLock::new(), OnceLock::new());
-        Self { status, format, fate, body: body.into(), gzip, version, cost: None, operation_name }
+    pub(super) fn new(status: StatusCode, format: Format, fate: Fate, body: String) -> Self {
+        Self {
+            status,
+            format,
+            fate,
+            body: body.into(),
+            gzip: OnceLock::new(),
+            version: OnceLock::new(),
+            cost: None,
+            tells_cost: false,
+            operation: Arc::default(),
+            codes: Codes::default(),
+        }
     }
 
-    /// Says in a header, too, what the operation was estimated to cost.
-    pub(super) fn with_cost(self, cost: Option<Cost>) -> Self {
-        Self { cost: cost.map(|cost| cost.estimated), ..self }
+    /// What the operation is called, and with which codes it ended.
+    pub(super) fn of_operation(self, operation: Arc<Operation>, codes: Codes) -> Self {
+        Self { operation, codes, ..self }
+    }
+
+    /// What the operation was estimated to cost, to be said in a header where it `tells` so.
+    pub(super) fn with_cost(self, cost: Option<Cost>, tells: bool) -> Self {
+        Self { cost, tells_cost: tells, ..self }
+    }
+
+    /// As the answer to one who may know how it was made. Nothing keeps it.
+    pub(super) fn to_one_who_may_know(&self, provenance: &Provenance, details: &Details) -> Response {
+        // It is text of ours.
+        let body = std::str::from_utf8(&self.body).unwrap_or_default();
+        let mut response = self.with_body(details.within(body).into());
+        self.tell_age(provenance, &mut response);
+        if let Some(timing) = details.timing() {
+            response.headers_mut().insert(SERVER_TIMING, timing);
+        }
+        response
     }
 
     /// Whether it may be given to whoever asks the same.
@@ -141,15 +167,12 @@ impl Written {
         request: &HeaderMap,
     ) -> Response {
         let mut response = self.plain_or_compressed(takes_gzip);
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-        }
         if !self.fate.is_good {
             return response;
         }
         self.tell_age(provenance, &mut response);
         // A shared cache would give it to those who did not ask what it costs.
-        let is_public = is_open && self.cost.is_none() && provenance.is_only_of(Source::BrainStem);
+        let is_public = is_open && !self.tells_cost && provenance.is_only_of(Source::BrainStem);
         // Caches take off what `Age` says.
         let lifetime = provenance.age().unwrap_or_default().as_secs().saturating_add(provenance.fresh_for().as_secs());
         let cache_control = match lifetime {
@@ -186,21 +209,29 @@ impl Written {
 
     fn plain_or_compressed(&self, takes_gzip: bool) -> Response {
         let compressed = self.gzip.get().filter(|_| takes_gzip);
-        let mut response = Response::new(Body::from(compressed.unwrap_or(&self.body).clone()));
+        let mut response = self.with_body(compressed.unwrap_or(&self.body).clone());
+        if compressed.is_some() {
+            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
+    }
+
+    fn with_body(&self, body: Bytes) -> Response {
+        let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.reserve(HEADERS);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.format.content_type()));
         // Answers may hold personal data: no cache between here and the caller keeps them.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if compressed.is_some() {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, HeaderValue::from_static("POST"));
         }
         if let Some(seconds) = self.fate.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(cost) = self.cost {
-            headers.insert(COST, HeaderValue::from(cost));
+        if let Some(cost) = self.cost.filter(|_| self.tells_cost) {
+            headers.insert(COST, HeaderValue::from(cost.estimated));
         }
         response
     }
