@@ -7,6 +7,7 @@ mod file;
 pub mod keys;
 mod limits;
 mod settings;
+mod traces;
 mod typed;
 mod upstream;
 mod values;
@@ -21,6 +22,7 @@ pub use self::{
     fault::{Fault, Faults, Origin},
     limits::{CostLimit, CostMode, DocumentLimits, Limits},
     settings::Input,
+    traces::{Sampler, Traces},
     upstream::{Breaker, Retries, Upstream},
 };
 
@@ -34,6 +36,8 @@ pub struct Config {
     pub brainstem: Option<BrainStem>,
     pub cache: Cache,
     pub limits: Limits,
+    /// `None`: traces are off.
+    pub traces: Option<Traces>,
 }
 
 impl Config {

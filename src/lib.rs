@@ -18,5 +18,6 @@ mod outgoing;
 pub mod sandbox;
 pub mod schema;
 pub mod sources;
+pub mod spans;
 pub mod telemetry;
 pub mod trail;

@@ -13,16 +13,26 @@ use std::{
 
 use tokio::task::futures::TaskLocalFuture;
 
-use crate::domain::Source;
+use opentelemetry::{KeyValue, trace::SpanKind};
+
+use crate::{
+    domain::Source,
+    spans::{Link, Links, Place},
+};
 
 tokio::task_local! {
     static CURRENT: Trail;
 }
 
 /// The trail of one operation. Clones share it.
+#[must_use]
 #[derive(Clone, Debug, Default)]
 pub struct Trail {
     counts: Arc<Counts>,
+    /// Within which span it goes on.
+    pub place: Place,
+    /// The span around that one, which does not end before.
+    _around: Place,
 }
 
 #[derive(Debug, Default)]
@@ -87,7 +97,43 @@ pub struct Asked {
 impl Trail {
     /// One for a part of the operation: what the part leaves is on both.
     pub fn part(&self) -> Self {
-        Self { counts: Arc::new(Counts { whole: Some(Arc::clone(&self.counts)), ..Counts::default() }) }
+        let counts = Counts { whole: Some(Arc::clone(&self.counts)), ..Counts::default() };
+        Self { counts: Arc::new(counts), place: self.place.clone(), _around: Place::default() }
+    }
+
+    /// One that begins within this span.
+    pub fn at(place: Place) -> Self {
+        Self { place, ..Self::default() }
+    }
+
+    /// For reads that begin together: so many flights for so many keys.
+    pub fn batch(self, level: &'static str, keys: usize, flights: usize) -> Self {
+        if flights < 2 {
+            return self;
+        }
+        let place = self.place.begin(SpanKind::Internal, "batch", || {
+            vec![
+                KeyValue::new("subject_gateway.level", level),
+                KeyValue::new("subject_gateway.keys", count(keys)),
+                KeyValue::new("subject_gateway.flights", count(flights)),
+            ]
+        });
+        Self { place, ..self }
+    }
+
+    /// For one read for so many keys.
+    pub fn flight(&self, level: &'static str, source: Option<Source>, keys: usize) -> Self {
+        let place = self.place.begin(SpanKind::Internal, "flight", || {
+            let source = source.map(|source| KeyValue::new("subject_gateway.source", source.code()));
+            let level = KeyValue::new("subject_gateway.level", level);
+            source.into_iter().chain([level, KeyValue::new("subject_gateway.keys", count(keys))]).collect()
+        });
+        Self { counts: Arc::clone(&self.counts), place, _around: self.place.clone() }
+    }
+
+    /// What others refer to it by.
+    pub fn link(&self) -> Link {
+        self.place.link()
     }
 
     /// Its own counts and those of what it is a part of.
@@ -149,7 +195,8 @@ impl Counts {
 }
 
 /// Notes that the current operation waits for what another one had begun to read.
-pub fn note_joined() {
+pub fn note_joined(links: &Links) {
+    let _ = CURRENT.try_with(|trail| links.are_of(&trail.place));
     note(|counts| &counts.has_joined);
 }
 
@@ -163,11 +210,16 @@ fn note(what: impl Fn(&Counts) -> &AtomicBool) {
     let _ = CURRENT.try_with(|trail| trail.each().for_each(|counts| what(counts).store(true, Ordering::Relaxed)));
 }
 
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 /// A request that is on its way to a source, until this is dropped.
 #[derive(Debug)]
 pub struct Sending {
     trail: Trail,
     source: Source,
+    pub place: Place,
 }
 
 impl Sending {
@@ -181,12 +233,16 @@ impl Sending {
             periods[place(source)].begin(now);
             periods[BOTH].begin(now);
         }
-        Self { trail, source }
+        let place = trail
+            .place
+            .begin(SpanKind::Client, source.code(), || vec![KeyValue::new("subject_gateway.source", source.code())]);
+        Self { trail, source, place }
     }
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
+        self.place.end();
         let now = Instant::now();
         for counts in self.trail.each() {
             let mut periods = counts.periods();

@@ -41,6 +41,8 @@ struct Cause {
 /// One level's counters.
 #[derive(Clone, Debug)]
 pub(super) struct LevelCounts {
+    /// What the level is called.
+    pub(super) level: &'static str,
     pub(super) hit: Counter,
     /// Served although no longer fresh, and read anew beside that.
     pub(super) stale: Counter,
@@ -71,6 +73,7 @@ impl CacheMetrics {
         let outcome = |outcome| self.lookups.get_or_create(&Outcome { level, outcome }).clone();
         let evicted = |cause| self.evictions.get_or_create(&Cause { level, cause }).clone();
         LevelCounts {
+            level,
             hit: outcome("hit"),
             stale: outcome("stale"),
             missed: outcome("miss"),

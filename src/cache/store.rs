@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     sources::{SourceError, paging::Weighed},
+    spans::Links,
     trail,
 };
 
@@ -255,7 +256,7 @@ impl<K: Key> Store<K> {
         let provenance = &viewer.provenance;
         let mut stale = Vec::new();
         let mut missing = HashMap::new();
-        let mut joined = 0;
+        let (mut joined, mut links) = (0, Links::default());
         let mut look = |now: &Now<'_>, key: &K| match self.look(now, key, provenance) {
             Look::Fresh(record) => Some(Answer::Ready(Ok(record.and_then(typed)))),
             Look::Stale(record) => {
@@ -273,8 +274,9 @@ impl<K: Key> Store<K> {
             let now = self.generations.now();
             let began = now.moment();
             for (key, answer) in keys.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
-                if let Some(flight) = flying(&flights, &now, key, provenance) {
+                if let Some((flight, link)) = flying(&flights, &now, key, provenance) {
                     joined += 1;
+                    links.note(link);
                     *answer = Some(self.awaited(key, flight, provenance));
                     continue;
                 }
@@ -295,7 +297,7 @@ impl<K: Key> Store<K> {
         }
         self.counts.joined.inc_by(joined as u64);
         if joined > 0 {
-            trail::note_joined();
+            trail::note_joined(&links);
         }
         let hits = keys.len() - missing.len() - joined - stale.len();
         self.counts.hit.inc_by(hits as u64);

@@ -15,6 +15,9 @@ use tracing::{info, warn};
 
 use super::{FAILED, input};
 
+/// What sending the last spans may take.
+const LAST_SPANS: Duration = Duration::from_secs(5);
+
 pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let config = Config::load(input(flags))?;
     telemetry::install(&config.gateway)?;
@@ -60,6 +63,15 @@ pub(crate) fn not_listening(address: &str, flag: &str, error: &io::Error) -> any
 
 /// Serves until a signal, then until what is in flight has finished; a second signal ends at once.
 pub(crate) async fn serve(config: &Config, app: &App, listener: TcpListener) -> anyhow::Result<ExitCode> {
+    let traces = telemetry::traces::start(config.traces.as_ref())?;
+    let served = serve_to_the_end(config, app, listener).await;
+    if let Some(traces) = traces {
+        traces.end(config.gateway.shutdown.min(LAST_SPANS)).await;
+    }
+    served
+}
+
+async fn serve_to_the_end(config: &Config, app: &App, listener: TcpListener) -> anyhow::Result<ExitCode> {
     let gateway = &config.gateway;
     let mut signals = Signals::new()?;
     let (stopping, stop) = tokio::sync::oneshot::channel::<()>();

@@ -31,6 +31,7 @@ pub(super) fn build(settings: Settings) -> Result<Config, Faults> {
         gateway,
         cache: cache(&mut reader),
         limits: limits(&mut reader),
+        traces: reader.settings.traces.take(),
     };
     if config.haut_ai.is_none() && config.brainstem.is_none() {
         let needs = match config.gateway.credentials {

@@ -9,11 +9,16 @@ use std::{
 
 use async_graphql::{Request as GraphQlRequest, ServerError, Value as ConstValue};
 use futures::{Stream, StreamExt as _, stream};
+use opentelemetry::trace::SpanKind;
 use sha2::{Digest as _, Sha256};
 use tracing::{field, info};
 
 use super::layers::{Notes, is_name};
 use crate::{access::Caller, schema::streaming::Step, trail::Trail};
+
+/// How operations come that have a line of their own.
+pub(super) const WEBSOCKET: &str = "websocket";
+pub(super) const EVENTS: &str = "sse";
 
 /// Codes that one line names.
 const MOST_CODES: usize = 5;
@@ -166,6 +171,12 @@ impl OperationLine {
 impl Drop for OperationLine {
     fn drop(&mut self) {
         let Operation { name: operation, document } = &*self.operation;
+        let place = &self.trail.place;
+        place.set_any("graphql.operation.name", operation.as_deref());
+        place.set_any("subject_gateway.document", *document);
+        place.set_any("subject_gateway.codes", self.codes.text());
+        place.set("subject_gateway.answers", i64::from(self.answers));
+        place.end();
         info!(
             transport = self.transport,
             operation = operation.as_deref(),
@@ -176,6 +187,7 @@ impl Drop for OperationLine {
             upstream_requests = self.trail.requests(),
             duration_ms = milliseconds(self.start.elapsed()),
             request_id = self.notes.id_in_words(),
+            trace_id = place.trace().map(field::display),
             caller = self.caller.as_deref(),
             "an operation ended"
         );
@@ -191,7 +203,12 @@ pub(super) fn told(
     operation: Arc<Operation>,
     steps: impl Stream<Item = Step> + Send + 'static,
 ) -> impl Stream<Item = Step> + Send + 'static {
-    let (trail, span) = (Trail::default(), notes.span());
+    // A WebSocket may stay for days: each of its operations is a trace.
+    let place = match transport {
+        WEBSOCKET => notes.place().apart(transport),
+        _ => notes.place().begin(SpanKind::Internal, transport, Vec::new),
+    };
+    let (trail, span) = (Trail::at(place), notes.span());
     let mut line = OperationLine {
         transport,
         notes: notes.clone(),

@@ -1,7 +1,7 @@
 //! What a caller is told of how an answer was made, where it asks and its scope allows: `extensions.gateway` and
 //! `Server-Timing`. It is put into a copy of the answer, so that what is kept for others never has it.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use async_graphql::indexmap::IndexMap;
 use axum::http::{HeaderName, HeaderValue};
@@ -38,7 +38,7 @@ impl Details {
         let upstream = self.trail.as_ref().map(Trail::time).unwrap_or_default();
         let mut text = format!("total;dur={}, upstream;dur={}", milliseconds(self.total), milliseconds(upstream));
         if let Some(cache) = self.cache {
-            text += &format!(", cache;desc=\"{}\"", cache.name());
+            let _ = write!(text, ", cache;desc=\"{}\"", cache.name());
         }
         HeaderValue::try_from(text).ok()
     }

@@ -69,7 +69,7 @@ pub(super) async fn post(
         // Boxed, so that an answer that is at hand does not carry the room that making one takes.
         None => asked.made(&key).instrument(asked.notes.span()).boxed().await,
     };
-    if asked.wants_details {
+    if asked.wants.details {
         return asked.detailed(&whole);
     }
     asked.compress(&key, &whole).await;
@@ -101,7 +101,7 @@ pub(super) async fn get(
             Err(refusal) => asked.refused(refusal),
         },
     };
-    if asked.wants_details {
+    if asked.wants.details {
         return asked.detailed(&whole);
     }
     asked.compress(&key, &whole).await;
@@ -117,15 +117,20 @@ struct Asked {
     format: Format,
     deadline: Instant,
     takes_gzip: bool,
-    /// Whether nothing will do that was read before.
-    wants_fresh: bool,
-    /// Whether the answer is to say what the operation is estimated to cost.
-    wants_cost: bool,
-    /// Whether it is to say how it was made, to one who may know.
-    wants_details: bool,
+    wants: Wants,
     notes: Notes,
     scopes: Scopes,
     credentials: Credentials,
+}
+
+/// What is wanted beside the answer.
+struct Wants {
+    /// Nothing will do that was read before.
+    fresh: bool,
+    /// The answer is to say what the operation is estimated to cost.
+    cost: bool,
+    /// It is to say how it was made, to one who may know.
+    details: bool,
 }
 
 impl Asked {
@@ -147,9 +152,11 @@ impl Asked {
             format,
             deadline,
             takes_gzip: takes_gzip(headers),
-            wants_fresh: is_admin && says_no_cache(),
-            wants_cost: says_include(COST),
-            wants_details: is_admin && says_include(DETAILS),
+            wants: Wants {
+                fresh: is_admin && says_no_cache(),
+                cost: says_include(COST),
+                details: is_admin && says_include(DETAILS),
+            },
             notes,
             scopes,
             credentials: service.credentials(headers)?,
@@ -159,18 +166,19 @@ impl Asked {
     /// What makes another request the same.
     fn key(&self, is_get: bool, bytes: &Bytes) -> RequestKey {
         let credentials = self.credentials.ids();
-        let (scopes, format, tells_cost) = (self.scopes, self.format, self.wants_cost);
+        let (scopes, format, tells_cost) = (self.scopes, self.format, self.wants.cost);
         RequestKey { credentials, scopes, format, is_get, tells_cost, bytes: bytes.clone() }
     }
 
     /// The answer to the same request, asked lately.
     fn at_hand(&self, key: &RequestKey) -> Option<Arc<Whole<Written>>> {
-        if self.wants_fresh {
+        if self.wants.fresh {
             return None;
         }
         let whole = self.service.answers.at_hand(key)?;
         self.notes.operation(&whole.value.operation);
         self.notes.end(End { cache: Some(Cache::Answers), codes: Codes::default() });
+        self.notes.place().set("graphql.operation.type", "query");
         Some(whole)
     }
 
@@ -205,15 +213,15 @@ impl Asked {
             self.notes.count(&self.service.load, more)?;
         }
         let rights = (self.scopes, &self.credentials);
-        let trail = Trail::default();
+        let trail = Trail::at(self.notes.place().clone());
         self.notes.trail(&trail);
-        let all = batch::run(&self.service, rights, members, self.deadline, self.wants_cost, &trail).boxed().await;
+        let all = batch::run(&self.service, rights, members, self.deadline, self.wants.cost, &trail).boxed().await;
         let codes: Vec<Codes> = all.iter().map(|member| answer::codes(&member.ended)).collect();
         let codes = Codes::of(codes.iter().flat_map(Codes::each));
         self.notes.end(End { cache: Some(Cache::of(&trail)), codes: codes.clone() });
         let body = |member: &Member| {
             let body = answer::body(&member.ended);
-            if self.wants_details { member.details.within(&body) } else { body }
+            if self.wants.details { member.details.within(&body) } else { body }
         };
         let bodies: Vec<String> = all.iter().map(body).collect();
         Ok(answer::batch(&bodies, codes, self.format))
@@ -233,7 +241,7 @@ impl Asked {
     async fn answer(&self, key: &RequestKey, fields: Fields) -> Arc<Whole<Written>> {
         let service = Arc::clone(&self.service);
         let (format, deadline, scopes) = (self.format, self.deadline, self.scopes);
-        let provenance = Arc::new(if self.wants_fresh { Provenance::fresh_only() } else { Provenance::default() });
+        let provenance = Arc::new(if self.wants.fresh { Provenance::fresh_only() } else { Provenance::default() });
         if request::registers(&fields) {
             // A client that sends a document's text again has learnt that it was forgotten: each time, it is to be taken down.
             provenance.mark_unrepeatable();
@@ -250,18 +258,20 @@ impl Asked {
             Ok(prepared) => prepared,
             Err(ended) => return self.ended(&ended, provenance),
         };
-        let (cost, tells_cost) = (prepared.cost(), self.wants_cost);
+        let (cost, tells_cost) = (prepared.cost(), self.wants.cost);
         if tells_cost {
             prepared.tell_cost();
         }
-        let trail = Trail::default();
+        let trail = Trail::at(self.notes.place().clone());
         self.notes.trail(&trail);
         let is_query = prepared.is_query();
+        self.notes.place().set("graphql.operation.type", if is_query { "query" } else { "mutation" });
         let make = {
             let (provenance, credentials) = (Arc::clone(&provenance), self.credentials.clone());
+            let link = trail.link();
             let make = async move {
                 let ended = service.run(prepared, (scopes, &credentials), provenance, deadline).await;
-                answer::write(&ended, format, operation).with_cost(cost, tells_cost)
+                answer::write(&ended, format, operation).with_cost(cost, tells_cost).made_within(link)
             };
             trail.follow(make).boxed()
         };
@@ -274,7 +284,12 @@ impl Asked {
         let key = RequestKey { bytes: Bytes::copy_from_slice(&key.bytes), ..key.clone() };
         let mine = Arc::clone(&provenance);
         let whole = self.service.answers.answer(key, provenance, make, Written::is_good, Written::is_late).await;
-        let cache = if Arc::ptr_eq(&whole.provenance, &mine) { Cache::of(&trail) } else { Cache::Joined };
+        let cache = if Arc::ptr_eq(&whole.provenance, &mine) {
+            Cache::of(&trail)
+        } else {
+            self.notes.place().refer_to(&whole.value.link);
+            Cache::Joined
+        };
         self.notes.end(End { cache: Some(cache), codes: whole.value.codes.clone() });
         whole
     }

@@ -33,7 +33,7 @@ use super::{
     load::Load,
     written::COST,
 };
-use crate::{access::Caller, config::CorsOrigins, trail::Trail};
+use crate::{access::Caller, config::CorsOrigins, spans::Place, trail::Trail};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -49,6 +49,7 @@ struct Noted {
     connection: Arc<Connection>,
     route: &'static str,
     start: Instant,
+    place: Place,
     operation: OnceLock<Arc<Operation>>,
     /// What the operation asks of the sources; `None`: there is none, or its answer was at hand.
     trail: OnceLock<Trail>,
@@ -61,11 +62,17 @@ impl Notes {
     pub(super) fn of(request: &Request, connection: &Arc<Connection>) -> Self {
         let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)).cloned();
         let made = || HeaderValue::from_str(Uuid::new_v4().hyphenated().encode_lower(&mut Uuid::encode_buffer())).ok();
+        let route = route_of(request.uri().path());
+        // Probes and scrapes come every few seconds, and tell nobody anything.
+        let is_traced = !route.starts_with("/health/") && route != "/metrics";
+        let name = || format!("{} {route}", known_method(request.method()));
+        let place = if is_traced { Place::of_request(name, request.headers()) } else { Place::default() };
         Self(Arc::new(Noted {
             id: given.or_else(made).unwrap_or_else(|| HeaderValue::from_static("-")),
             connection: Arc::clone(connection),
-            route: route_of(request.uri().path()),
+            route,
             start: Instant::now(),
+            place,
             operation: OnceLock::new(),
             trail: OnceLock::new(),
             end: OnceLock::new(),
@@ -108,6 +115,11 @@ impl Notes {
     /// Notes what the operation is called.
     pub(super) fn operation(&self, operation: &Arc<Operation>) {
         let _ = self.0.operation.set(Arc::clone(operation));
+    }
+
+    /// Where in a trace the request stands.
+    pub(super) fn place(&self) -> &Place {
+        &self.0.place
     }
 
     /// Notes where the operation leaves its trail.
@@ -191,7 +203,7 @@ impl LogLine {
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        let Noted { route, start, operation, trail, end, caller, .. } = &*self.notes.0;
+        let Noted { route, start, place, operation, trail, end, caller, .. } = &*self.notes.0;
         let method = known_method(&self.method);
         let duration_ms = milliseconds(start.elapsed());
         let request_id = self.notes.id_in_words();
@@ -209,6 +221,22 @@ impl Drop for LogLine {
         let upstream_requests = trail.get().map(Trail::requests).or(cache.map(|_| 0));
         let cache = cache.map(Cache::name);
         let bytes = self.bytes;
+        let trace_id = place.trace().map(field::display);
+        if place.is_kept() {
+            place.set("http.request.method", method.to_owned());
+            place.set("http.route", *route);
+            if let Some(status) = status {
+                place.set("http.response.status_code", i64::from(status));
+            }
+            place.set_any("graphql.operation.name", operation);
+            place.set_any("subject_gateway.document", document.as_ref());
+            place.set_any("subject_gateway.codes", codes);
+            place.set_any("subject_gateway.cache", cache);
+            if status.is_none_or(|status| status >= 500) {
+                place.fail();
+            }
+        }
+        place.end();
         info!(
             method,
             route,
@@ -221,6 +249,7 @@ impl Drop for LogLine {
             cache,
             upstream_requests,
             bytes,
+            trace_id,
             caller,
             "{}",
             if status.is_some() { "answered" } else { "the caller went away" }

@@ -119,12 +119,12 @@ impl Service {
         let Some(place) = self.connections.enter() else {
             return Connections::full().answer(Format::Json);
         };
-        let called = Operation::of(&request);
-        notes.operation(&called);
+        let named = Operation::of(&request);
+        notes.operation(&named);
         let operation = self.caller(caller.scopes, credentials);
         let under_way = operation.under_way.clone();
         let steps = streaming::run(self.schema.clone(), operation, request, no_mutations);
-        let steps = account::told("sse", notes, Some(&caller), called, steps).map(|step| answer(&step));
+        let steps = account::told(account::EVENTS, notes, Some(&caller), named, steps).map(|step| answer(&step));
         let events = self.until_outlived(caller, under_way.clone(), steps).map(|answer| next(&answer));
         let events = events.chain(stream::once(future::ready(COMPLETE.to_owned())));
         let mut ending = notes.connection().ending.clone();

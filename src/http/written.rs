@@ -34,6 +34,7 @@ use crate::{
     domain::Source,
     loaders::CredentialIds,
     schema::execution::Cost,
+    spans::Link,
 };
 
 /// Asks what an operation is estimated to cost (`include`), and says it.
@@ -90,6 +91,8 @@ pub(super) struct Written {
     /// What the operation is called, for whoever gets the same answer.
     pub(super) operation: Arc<Operation>,
     pub(super) codes: Codes,
+    /// Within which span it was made.
+    pub(super) link: Link,
 }
 
 impl Weight for Written {
@@ -111,6 +114,7 @@ impl Written {
             tells_cost: false,
             operation: Arc::default(),
             codes: Codes::default(),
+            link: Link::default(),
         }
     }
 
@@ -122,6 +126,11 @@ impl Written {
     /// What the operation was estimated to cost, to be said in a header where it `tells` so.
     pub(super) fn with_cost(self, cost: Option<Cost>, tells: bool) -> Self {
         Self { cost, tells_cost: tells, ..self }
+    }
+
+    /// Within which span it was made, for those who waited for it.
+    pub(super) fn made_within(self, link: Link) -> Self {
+        Self { link, ..self }
     }
 
     /// As the answer to one who may know how it was made. Nothing keeps it.

@@ -1,16 +1,15 @@
 //! What the log says of operations, whatever they came by.
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use subject_gateway::sandbox::{self, Options, Records, Sandbox};
 
-use crate::process::Serving;
+use crate::{http::sha256, process::Serving};
 
 const LIST: &str = "query List { subjects(first: 5, filter: {sources: [BRAINSTEM]}) { nodes { name } } }";
 
 /// The first digits of its SHA-256.
 fn hash(document: &str) -> String {
-    Sha256::digest(document).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    sha256(document)[..16].to_owned()
 }
 
 fn post(serving: &Serving, body: &Value) -> String {

@@ -36,6 +36,7 @@ mod sdl;
 mod seeds;
 mod shutdown;
 mod spec;
+mod traces;
 mod transport;
 mod util;
 mod walk;

@@ -15,6 +15,7 @@ use super::{Answer, AnyRecord, Fetch, Fetched, Fetches, Flight, Kept, Landed, OV
 use crate::{
     cache::{Key, Moment, Provenance, Viewer, freshness::Freshness, generations::Now},
     sources::{Fault, SourceError},
+    spans::Link,
     trail::{self, Trail},
 };
 
@@ -24,20 +25,21 @@ pub(super) struct Airborne<K> {
     began: Moment,
     /// Whose it was first.
     provenance: Arc<Provenance>,
+    link: Link,
     flight: WeakShared<BoxFuture<'static, Landed<K>>>,
 }
 
 /// A flight that may be joined. One from before a write, or from before one that may still come, goes on for those who
 /// wait for it; a new one takes its place here.
-pub(super) fn flying<K: Key>(
-    flights: &HashMap<K, Airborne<K>>,
+pub(super) fn flying<'a, K: Key>(
+    flights: &'a HashMap<K, Airborne<K>>,
     now: &Now<'_>,
     key: &K,
     provenance: &Provenance,
-) -> Option<Flight<K>> {
+) -> Option<(Flight<K>, &'a Link)> {
     let airborne = flights.get(key)?;
     let may_be_joined = now.is_current(key, airborne.began) && provenance.takes_flights_of(&airborne.provenance);
-    if may_be_joined { airborne.flight.upgrade() } else { None }
+    airborne.flight.upgrade().filter(|_| may_be_joined).map(|flight| (flight, &airborne.link))
 }
 
 impl<K: Key> Store<K> {
@@ -94,7 +96,10 @@ impl<K: Key> Store<K> {
     ) -> Vec<(K, Flight<K>)> {
         let within = viewer.within_a_flight();
         let mut launched = Vec::with_capacity(wanted.len());
-        for (keys, fetch) in fetch(wanted, &within) {
+        let keys = wanted.len();
+        let fetches = fetch(wanted, &within);
+        let trail = Trail::current().batch(self.counts.level, keys, fetches.len());
+        for (keys, fetch) in fetches {
             if keys.is_empty() {
                 // Nobody would wait for it, and it must not land here, where the lock is held.
                 continue;
@@ -105,11 +110,14 @@ impl<K: Key> Store<K> {
             }
             self.counts.flights.inc();
             let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-            let flight = self.flight(number, began, keys.clone(), fetch, within.clone());
+            let trail = trail.flight(self.counts.level, keys.first().map(Key::source), keys.len());
+            let link = trail.link();
+            let flight = self.flight(number, began, keys.clone(), fetch, within.clone(), &trail);
             for key in keys {
                 if let Some(flight) = flight.downgrade() {
                     let provenance = Arc::clone(&viewer.provenance);
-                    flights.insert(key.clone(), Airborne { number, began, provenance, flight });
+                    let link = link.clone();
+                    flights.insert(key.clone(), Airborne { number, began, provenance, link, flight });
                 }
                 launched.push((key, flight.clone()));
             }
@@ -124,13 +132,16 @@ impl<K: Key> Store<K> {
         keys: Vec<K>,
         fetch: Fetch<K, V>,
         within: Viewer,
+        trail: &Trail,
     ) -> Flight<K> {
         let landing = Landing { store: Arc::clone(self), number, keys };
+        let of = trail.place.clone();
         let flight = async move {
             // Whoever drove it alone would hear of it, and the others wait in vain.
             let mut fetched = AssertUnwindSafe(fetch).catch_unwind().await.unwrap_or_else(|_| panicked(&landing.keys));
             if let Some(error) = fetched.values().find_map(|answer| answer.as_ref().err()) {
                 landing.store.counts.failed.inc();
+                of.fail();
                 tell(error);
             }
             let lifetimes = &landing.store.lifetimes;
@@ -153,10 +164,11 @@ impl<K: Key> Store<K> {
             }
             // Kept first, then taken out of the air, then told to those who wait: nobody finds neither.
             drop(landing);
+            of.end();
             Arc::new((landed, oldest))
         };
         // Whoever drives it, it was begun for one.
-        Trail::current().follow(flight).boxed().shared()
+        trail.follow(flight).boxed().shared()
     }
 
     pub(super) fn flights(&self) -> MutexGuard<'_, HashMap<K, Airborne<K>>> {

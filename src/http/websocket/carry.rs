@@ -351,9 +351,9 @@ impl Executor for Operations {
         let Shown { of_handshake, all } = &*self.credentials;
         let caller = self.service.caller(scopes, all.get().unwrap_or(of_handshake).clone());
         let caller = streaming::Caller { under_way: self.under_way.clone(), ..caller };
-        let called = Operation::of(&request);
+        let named = Operation::of(&request);
         let steps = streaming::run(self.service.schema.clone(), caller, request, false);
-        account::told("websocket", &self.notes, self.caller.get(), called, steps).map(answer).boxed()
+        account::told(account::WEBSOCKET, &self.notes, self.caller.get(), named, steps).map(answer).boxed()
     }
 }
 
