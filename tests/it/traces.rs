@@ -22,8 +22,7 @@ use crate::{leaks::personal, process::Serving};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
-const FIRST: &str =
-    "query First { subjects(first: 100, filter: {sources: [BRAINSTEM]}) { nodes { name projects { name } } } }";
+const FIRST: &str = "query First { subjects(first: 100, filter: {sources: [BRAINSTEM]}) { nodes { name projects { name } procedures { nodes { type } } } } }";
 /// The same records by another document.
 const SECOND: &str =
     "query Second { subjects(first: 100, filter: {sources: [BRAINSTEM]}) { nodes { projects { name } name } } }";
@@ -33,7 +32,7 @@ type Received = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
 
 /// A collector, and upstreams to be asked.
 struct World {
-    _runtime: Runtime,
+    runtime: Runtime,
     sandbox: Sandbox,
     collector: SocketAddr,
     received: Received,
@@ -53,7 +52,7 @@ impl World {
             tokio::spawn(async move { axum::serve(listener, router).await });
             (Sandbox::start(options).await.unwrap(), address)
         });
-        Self { _runtime: runtime, sandbox, collector, received }
+        Self { runtime, sandbox, collector, received }
     }
 
     fn serve(&self, more: &[(&str, &str)]) -> Serving {
@@ -161,6 +160,16 @@ fn a_trace_goes_from_the_caller_to_the_upstreams() {
     assert!(flights.iter().any(|flight| of(flight).0 == "records" && of(flight).1 > 1), "{spans:#?}");
     assert!(flights.iter().all(|flight| attributes(flight)["subject_gateway.source"] == "BRAINSTEM"));
 
+    // More procedures than one request takes ids.
+    let batches = named("batch");
+    assert!(!batches.is_empty(), "{spans:#?}");
+    for batch in batches {
+        let begun = flights.iter().filter(|flight| flight.parent_span_id == batch.span_id);
+        assert_eq!(attributes(batch)["subject_gateway.flights"], begun.clone().count().to_string());
+        assert!(begun.clone().count() > 1);
+        assert!(begun.clone().all(|flight| flight.end_time_unix_nano <= batch.end_time_unix_nano), "{spans:#?}");
+    }
+
     // Each request that the upstream was sent names its span.
     let calls: Vec<_> = spans.iter().filter(|span| span.kind == SpanKind::Client as i32).collect();
     let of_calls: BTreeSet<_> = calls.iter().map(|span| (TRACE.to_owned(), hex(&span.span_id))).collect();
@@ -205,6 +214,29 @@ fn who_waits_for_what_another_reads_refers_to_it() {
     // The same page for three documents, and the same answer for two requests.
     let expected = [("POST /graphql", ""), ("flight", "pages"), ("flight", "records")];
     assert_eq!(referred, expected.map(|(name, level)| (name, level.to_owned())).into());
+}
+
+#[test]
+fn what_comes_over_a_connection_that_stays_has_a_span_of_its_own() {
+    let world = World::new();
+    let (spans, log) = world.traced(&[], |serving| {
+        world.runtime.block_on(serving.websocket_asking("", FIRST));
+        let body = json!({"query": "query Sse { __typename }", "operationName": "Sse"}).to_string();
+        let headers = format!("\r\naccept: text/event-stream\r\ntraceparent: 00-{TRACE}-{PARENT}-01");
+        serving.exchange(&format!("POST /graphql/stream HTTP/1.1{headers}"), &body);
+    });
+    let named =
+        |name: &str| spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("{name}: {spans:#?}"));
+    let (handshake, operation) = (named("GET /graphql/ws"), named("websocket"));
+    assert!(operation.parent_span_id.is_empty() && operation.trace_id != handshake.trace_id);
+    assert_eq!(operation.links[0].span_id, handshake.span_id);
+    assert_eq!(attributes(operation)["subject_gateway.answers"], "1");
+    assert!(spans.iter().any(|span| span.name == "BRAINSTEM" && span.trace_id == operation.trace_id));
+    let stream = named("sse");
+    assert_eq!(stream.parent_span_id, named("POST /graphql/stream").span_id);
+    assert_eq!((hex(&stream.trace_id).as_str(), &*attributes(stream)["graphql.operation.name"]), (TRACE, "Sse"));
+    let mut ended = log.lines().filter(|line| line.contains("an operation ended"));
+    assert!(ended.any(|line| line.contains(&hex(&operation.trace_id))), "{log}");
 }
 
 #[test]
