@@ -8,6 +8,7 @@ mod file;
 pub mod keys;
 mod limits;
 mod settings;
+mod traces;
 mod typed;
 mod upstream;
 mod values;
@@ -23,6 +24,7 @@ pub use self::{
     fault::{Fault, Faults, Origin},
     limits::{CostLimit, CostMode, DocumentLimits, Limits},
     settings::Input,
+    traces::{Sampler, Traces},
     upstream::{Breaker, Retries, Upstream},
     values::MOST_NAMES,
 };
@@ -40,6 +42,8 @@ pub struct Config {
     pub redis: Option<Redis>,
     pub limits: Limits,
     pub metrics: Metrics,
+    /// `None`: traces are off.
+    pub traces: Option<Traces>,
 }
 
 impl Config {

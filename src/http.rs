@@ -1,12 +1,14 @@
 //! What is served where. Knows axum and status codes; hands GraphQL requests to the schema and knows no type of it.
 
 mod accept;
+mod account;
 mod admission;
 mod answer;
 mod batch;
 mod bounds;
 mod connections;
 mod credentials;
+mod details;
 mod front;
 mod graphql;
 mod health;

@@ -20,4 +20,6 @@ pub mod replicas;
 pub mod sandbox;
 pub mod schema;
 pub mod sources;
+pub mod spans;
 pub mod telemetry;
+pub mod trail;

@@ -1,4 +1,6 @@
-//! Logs, on standard error. Knows nothing of what is logged.
+//! Logs, on standard error, and traces. Knows nothing of what is logged and traced.
+
+pub mod traces;
 
 use std::io::{IsTerminal as _, stderr};
 

@@ -1,6 +1,7 @@
 //! The hot paths: what happens for every request or every record. Everything they need is in memory before.
 
 use std::{
+    cell::OnceCell,
     hint::black_box,
     sync::Arc,
     time::{Duration, Instant},
@@ -13,6 +14,11 @@ use axum::{
     http::{self, header},
 };
 use bytes::Bytes;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::{
+    error::OTelSdkResult,
+    trace::{BatchSpanProcessor, Sampler, SdkTracerProvider, SpanData, SpanExporter},
+};
 use serde_json::{Value, json};
 use subject_gateway::{
     access::Scopes,
@@ -34,6 +40,7 @@ use subject_gateway::{
         UpstreamMetrics,
         brainstem::{BrainStem, Model},
     },
+    spans,
 };
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
@@ -50,6 +57,16 @@ const ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_4ef0_8000_0123_4567_89ab);
 const DAY: &str = "86400000";
 const PAGE: usize = 100;
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Takes spans and sends nothing.
+#[derive(Debug)]
+struct Nowhere;
+
+impl SpanExporter for Nowhere {
+    async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
+        Ok(())
+    }
+}
 
 /// A hot path with its name.
 pub(crate) type Path = (&'static str, fn(&Hot));
@@ -68,7 +85,16 @@ pub(crate) const ALL: &[Path] = &[
     ("Q1 by the router: other variables each time", |hot| _ = black_box(hot.answered(&hot.with_variables()))),
     ("Q1 by the router: another document each time", |hot| _ = black_box(hot.answered(&hot.another()))),
     ("Q1 by the router: the same again", |hot| _ = black_box(hot.answered(&hot.same))),
+    // From here on traces are on in this process.
+    ("Q1, traced, not kept: other variables", |hot| _ = black_box(hot.traced(&hot.with_variables(), NOT_KEPT))),
+    ("Q1, traced, not kept: the same again", |hot| _ = black_box(hot.traced(&hot.same, NOT_KEPT))),
+    ("Q1, traced and kept: other variables", |hot| _ = black_box(hot.traced(&hot.with_variables(), KEPT))),
+    ("Q1, traced and kept: the same again", |hot| _ = black_box(hot.traced(&hot.same, KEPT))),
 ];
+
+/// `traceparent`s of callers who decide whether a trace is kept.
+const NOT_KEPT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+const KEPT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// The path of that name.
 pub(crate) fn named(name: &str) -> anyhow::Result<&'static Path> {
@@ -78,6 +104,8 @@ pub(crate) fn named(name: &str) -> anyhow::Result<&'static Path> {
 /// What the hot paths need.
 pub(crate) struct Hot {
     runtime: Runtime,
+    /// There once a path needed it: it can't be turned off again.
+    tracing: OnceCell<SdkTracerProvider>,
     _sandbox: Sandbox,
     sources: Arc<Sources>,
     schema: GatewaySchema,
@@ -135,6 +163,7 @@ impl Hot {
             cursor: cursor::encode(list, &position),
             position,
             runtime,
+            tracing: OnceCell::new(),
             _sandbox: sandbox,
         };
         hot.check()?;
@@ -212,11 +241,31 @@ impl Hot {
 
     /// The whole way but for the socket.
     fn answered(&self, body: &Bytes) -> anyhow::Result<Bytes> {
-        let request = http::Request::post("/graphql")
+        self.send(Self::request(body), body)
+    }
+
+    /// The same within a caller's trace. Spans go as far as to the thread that would send them.
+    fn traced(&self, body: &Bytes, traceparent: &str) -> anyhow::Result<Bytes> {
+        self.tracing.get_or_init(|| {
+            let provider = SdkTracerProvider::builder()
+                .with_span_processor(BatchSpanProcessor::builder(Nowhere).build())
+                .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
+                .build();
+            spans::turn_on(provider.tracer("inside"));
+            provider
+        });
+        self.send(Self::request(body).header("traceparent", traceparent), body)
+    }
+
+    fn request(body: &Bytes) -> http::request::Builder {
+        http::Request::post("/graphql")
             .header(header::HOST, "localhost")
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::CONTENT_LENGTH, body.len())
-            .body(Body::from(body.clone()))?;
+    }
+
+    fn send(&self, request: http::request::Builder, body: &Bytes) -> anyhow::Result<Bytes> {
+        let request = request.body(Body::from(body.clone()))?;
         self.runtime.block_on(async {
             let response = self.front.clone().oneshot(request).await?;
             Ok(to_bytes(response.into_body(), usize::MAX).await?)

@@ -76,6 +76,8 @@ impl Default for CacheMetrics {
 /// One level's counters.
 #[derive(Clone, Debug)]
 pub(crate) struct LevelCounts {
+    /// What the level is called.
+    pub(super) level: &'static str,
     pub(crate) hit: Counter,
     /// Served although no longer fresh, and read anew beside that.
     pub(super) stale: Counter,
@@ -138,6 +140,7 @@ impl CacheMetrics {
         let outcome = |outcome| self.lookups.get_or_create(&Outcome { level, outcome }).clone();
         let evicted = |cause| self.evictions.get_or_create(&Cause { level, cause }).clone();
         LevelCounts {
+            level,
             hit: outcome("hit"),
             stale: outcome("stale"),
             missed: outcome("miss"),

@@ -29,7 +29,11 @@ use super::{
     metrics::LevelCounts,
     viewer::Part,
 };
-use crate::sources::{SourceError, paging::Weighed};
+use crate::{
+    sources::{SourceError, paging::Weighed},
+    spans::Links,
+    trail,
+};
 
 mod answer;
 mod flights;
@@ -193,6 +197,7 @@ impl<K: Key> Store<K> {
         let record = kept.record.filter(|_| over <= self.lifetimes.of(key.is_steady()).stale_if_error)?;
         provenance.note(part_of(key), Freshness { is_stale: true, ..kept.freshness });
         self.counts.stood_in.inc();
+        trail::note_stale();
         Some(record)
     }
 
@@ -292,7 +297,7 @@ impl<K: Key> Store<K> {
         let provenance = &viewer.provenance;
         let mut stale = Vec::new();
         let mut missing = HashMap::new();
-        let mut joined = Vec::new();
+        let (mut joined, mut links) = (Vec::new(), Links::default());
         let mut look = |now: &Now<'_>, key: &K| match self.look(now, key, provenance) {
             Look::Fresh(record) => Some(Answer::Ready(Ok(record.and_then(typed)))),
             Look::Stale(record) => {
@@ -310,8 +315,9 @@ impl<K: Key> Store<K> {
             let now = self.generations.now();
             let began = now.moment();
             for (key, answer) in keys.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
-                if let Some(flight) = flying(&flights, &now, key, provenance) {
+                if let Some((flight, link)) = flying(&flights, &now, key, provenance) {
                     joined.push(key);
+                    links.note(link);
                     *answer = Some(self.awaited(key, flight, provenance));
                     continue;
                 }
@@ -331,6 +337,9 @@ impl<K: Key> Store<K> {
             }
         }
         self.counts.joined(joined.iter().copied());
+        if !joined.is_empty() {
+            trail::note_joined(&links);
+        }
         let hits = keys.len() - missing.len() - joined.len() - stale.len();
         self.counts.hit.inc_by(hits as u64);
         if !stale.is_empty() {

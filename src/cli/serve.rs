@@ -15,6 +15,9 @@ use tracing::{info, warn};
 
 use super::{FAILED, PRINT_CONFIG, apart, input, output, reload::Reload};
 
+/// What sending the last spans may take.
+const LAST_SPANS: Duration = Duration::from_secs(5);
+
 pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let input = input(flags);
     let (config, effective) = Config::load_with_origins(input.clone())?;
@@ -73,7 +76,12 @@ pub(crate) async fn serve(
     listener: TcpListener,
     reload: Option<Reload>,
 ) -> anyhow::Result<ExitCode> {
-    apart::beside(config, app, serve_callers(config, app, listener, reload)).await
+    let traces = telemetry::traces::start(config.traces.as_ref())?;
+    let served = apart::beside(config, app, serve_callers(config, app, listener, reload)).await;
+    if let Some(traces) = traces {
+        traces.end(config.gateway.shutdown.min(LAST_SPANS)).await;
+    }
+    served
 }
 
 async fn serve_callers(

@@ -6,6 +6,7 @@ use super::{
     fault::{Fault, Origin},
     file,
     keys::{KEYS, Key, Section},
+    traces::{self, Traces},
 };
 
 /// The variable that names the configuration file.
@@ -35,9 +36,11 @@ pub(super) struct Setting {
 /// What was set, by `section.key`; the strongest origin of each.
 #[derive(Default)]
 pub(super) struct Settings {
-    set: BTreeMap<String, Setting>,
+    by_path: BTreeMap<String, Setting>,
     /// The configuration file, if one was named.
     pub(super) file: Option<PathBuf>,
+    /// What OpenTelemetry's variables say.
+    pub(super) traces: Option<Traces>,
     pub(super) faults: Vec<Fault>,
 }
 
@@ -47,6 +50,10 @@ impl Settings {
         let mut settings = Self::default();
         for (key, text) in input.presets {
             settings.set(key, text, Origin::Preset);
+        }
+        match traces::read(&input.environment) {
+            Ok(traces) => settings.traces = traces,
+            Err(faults) => settings.faults.extend(faults),
         }
         let environment = settings.text_of(input.environment);
         let named = environment.iter().find(|(name, value)| name == CONFIG_VARIABLE && !value.is_empty());
@@ -63,7 +70,7 @@ impl Settings {
     }
 
     pub(super) fn set(&mut self, key: &'static Key, text: String, origin: Origin) {
-        self.set.insert(key.path(), Setting { text, origin });
+        self.by_path.insert(key.path(), Setting { text, origin });
     }
 
     pub(super) fn fault(&mut self, fault: Fault) {
@@ -71,7 +78,7 @@ impl Settings {
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<&Setting> {
-        self.set.get(&key.path())
+        self.by_path.get(&key.path())
     }
 
     /// The keys of a section that somebody set, in the table's order.

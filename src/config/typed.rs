@@ -35,6 +35,7 @@ pub(super) fn build(settings: Settings) -> Result<(Config, Effective), Faults> {
         redis: redis::redis(&mut reader),
         limits: limits(&mut reader),
         metrics: metrics::metrics(&mut reader),
+        traces: reader.settings.traces.take(),
     };
     if config.haut_ai.is_none() && config.brainstem.is_none() {
         let needs = match config.gateway.credentials {

@@ -1,6 +1,6 @@
 //! How answers are written: GraphQL results, and errors of the gateway's own in the same shape.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use async_graphql::{Response as GraphQlAnswer, ServerError};
 use axum::{
@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::{
     accept::Format,
-    metrics::{self, Codes, Ending, Name},
+    account::{Codes, Operation, code_of},
+    metrics::{self, Ending, Name},
     written::{Fate, Written},
 };
 pub(super) use crate::schema::code;
@@ -50,6 +51,7 @@ impl Refusal {
     /// The refusal as a GraphQL client reads it.
     pub(super) fn answer(self, format: Format) -> Response {
         let mut response = finish(self.status, format, self.body());
+        response.extensions_mut().insert(RefusedWith(self.code));
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -72,13 +74,17 @@ impl Refusal {
     }
 }
 
+/// With what a request was refused, for its log line: goes with the response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RefusedWith(pub(super) &'static str);
+
 /// How a request fared: it got as far as the executor, or not even there.
 pub(super) type Ended = Result<Outcome, Refusal>;
 
 /// One answer, written down. Where execution began it is 200, however many fields failed. A refusal with 200 is a request
 /// error as those of the executor are: the newer format says by its status what the older one says with 200.
 /// It is counted as an operation of that name.
-pub(super) fn write(ended: &Ended, format: Format, operation_name: Option<String>, name: Name) -> Written {
+pub(super) fn write(ended: &Ended, format: Format, operation: Arc<Operation>, name: Name) -> Written {
     let request_error = match format {
         Format::GraphQlResponse => StatusCode::BAD_REQUEST,
         Format::Json => StatusCode::OK,
@@ -91,10 +97,7 @@ pub(super) fn write(ended: &Ended, format: Format, operation_name: Option<String
         Err(refusal) => refusal.status,
     };
     let is_good = matches!(ended, Ok(Outcome::Executed(result)) if result.errors.is_empty());
-    let of_time = |error: &ServerError| {
-        let given = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
-        given.is_some_and(|given| *given == code::DEADLINE_EXCEEDED.into())
-    };
+    let of_time = |error: &ServerError| code_of(error) == Some(code::DEADLINE_EXCEEDED);
     let is_late = match ended {
         Ok(Outcome::Executed(result)) => result.errors.iter().any(of_time),
         Ok(Outcome::Refused(_) | Outcome::NotAQuery(_)) => false,
@@ -102,7 +105,8 @@ pub(super) fn write(ended: &Ended, format: Format, operation_name: Option<String
     };
     let retry_after = ended.as_ref().err().and_then(|refusal| refusal.retry_after);
     let fate = Fate { is_good, is_late, retry_after };
-    Written::new(status, format, fate, body(ended), operation_name).counted(name, ending(ended))
+    let written = Written::new(status, format, fate, body(ended)).of_operation(operation, codes(ended));
+    written.counted(name, ending(ended))
 }
 
 /// What an operation is counted by that ended so.
@@ -110,20 +114,29 @@ pub(super) fn ending(ended: &Ended) -> Ending {
     match ended {
         Ok(Outcome::Executed(result)) => Ending::executed(&result.errors),
         Ok(Outcome::Refused(errors) | Outcome::NotAQuery(errors)) => {
-            Ending { outcome: metrics::Outcome::Refused, codes: Codes::of_all(errors) }
+            Ending { outcome: metrics::Outcome::Refused, codes: metrics::Codes::of_all(errors) }
         }
-        Err(refusal) => Ending { outcome: metrics::Outcome::Refused, codes: Codes::of(refusal.code) },
+        Err(refusal) => Ending { outcome: metrics::Outcome::Refused, codes: metrics::Codes::of(refusal.code) },
+    }
+}
+
+/// The codes of what is wrong.
+pub(super) fn codes(ended: &Ended) -> Codes {
+    match ended {
+        Ok(Outcome::Executed(result)) => Codes::of(result.errors.iter().filter_map(code_of)),
+        Ok(Outcome::Refused(errors) | Outcome::NotAQuery(errors)) => Codes::of(errors.iter().filter_map(code_of)),
+        Err(refusal) => Codes::of([refusal.code]),
     }
 }
 
 /// The answers to the requests of a batch, whose own statuses nobody sees.
-pub(super) fn batch(all: &[Ended], format: Format) -> Written {
-    let bodies: Vec<String> = all.iter().map(body).collect();
+pub(super) fn batch(bodies: &[String], codes: Codes, format: Format) -> Written {
     let fate = Fate { is_good: false, is_late: false, retry_after: None };
-    Written::new(StatusCode::OK, format, fate, format!("[{}]", bodies.join(",")), None)
+    Written::new(StatusCode::OK, format, fate, format!("[{}]", bodies.join(","))).of_operation(Arc::default(), codes)
 }
 
-fn body(ended: &Ended) -> String {
+/// The answer as text.
+pub(super) fn body(ended: &Ended) -> String {
     match ended {
         Ok(Outcome::Executed(result)) => executed(result),
         Ok(Outcome::Refused(errors) | Outcome::NotAQuery(errors)) => without_data(errors),

@@ -8,14 +8,29 @@ use serde_json::Value;
 
 use super::{
     Service,
+    account::Cache,
     answer::{Ended, Refusal, ending},
+    details::Details,
     graphql::{Rights, too_late},
     metrics::Transport,
 };
-use crate::schema::execution::prepare;
+use crate::{cache::Provenance, schema::execution::prepare, trail::Trail};
+
+/// A member's answer, and how it was made.
+pub(super) struct Member {
+    pub(super) ended: Ended,
+    pub(super) details: Details,
+}
+
+impl From<Ended> for Member {
+    /// Of one that was not executed.
+    fn from(ended: Ended) -> Self {
+        Self { ended, details: Details::default() }
+    }
+}
 
 /// Runs the members of a batch, all within one deadline; a member that is no request gets an error in its place. With
-/// `tells_cost` each answer says what its operation is estimated to cost.
+/// `tells_cost` each answer says what its operation is estimated to cost. All leave their trails on `trail`.
 ///
 /// Queries run side by side. Where a member may write, they run one after the other, in the order of the batch: what
 /// it changes is then what the later ones find, and two changes of one record do not race.
@@ -25,9 +40,10 @@ pub(super) async fn run(
     members: Vec<Value>,
     deadline: Instant,
     tells_cost: bool,
-) -> Result<Vec<Ended>, Refusal> {
+    trail: &Trail,
+) -> Vec<Member> {
     let requests = join_all(members.into_iter().map(|member| request(service, member))).await;
-    let answer = async |request| answer(service, rights, request, deadline, tells_cost).await;
+    let answer = async |request| answer(service, rights, request, deadline, tells_cost, trail.part()).await;
     if requests.iter().flatten().any(may_write) {
         let mut all = Vec::with_capacity(requests.len());
         for request in requests {
@@ -35,9 +51,9 @@ pub(super) async fn run(
             let in_time = if Instant::now() < deadline { request } else { Err(too_late()) };
             all.push(answer(in_time).await);
         }
-        Ok(all)
+        all
     } else {
-        Ok(join_all(requests.into_iter().map(answer)).await)
+        join_all(requests.into_iter().map(answer)).await
     }
 }
 
@@ -71,21 +87,25 @@ async fn answer(
     request: Result<Request, Refusal>,
     deadline: Instant,
     tells_cost: bool,
-) -> Ended {
-    let began = Instant::now();
+    trail: Trail,
+) -> Member {
+    let start = Instant::now();
     let operations = &service.operations;
     let mut name = operations.name(request.as_ref().ok().and_then(|request| request.operation_name.as_deref()));
-    let ended = match request.map(|request| prepare(&service.schema, request, false)) {
+    let member = match request.map(|request| prepare(&service.schema, request, false)) {
         Ok(Ok(mut prepared)) => {
             if tells_cost {
                 prepared.tell_cost();
             }
             name = operations.name(prepared.name());
-            service.run(prepared, rights, Arc::default(), deadline).await
+            let (cost, provenance) = (prepared.cost(), Arc::<Provenance>::default());
+            let ended = trail.follow(service.run(prepared, rights, Arc::clone(&provenance), deadline)).await;
+            let (total, cache, age) = (start.elapsed(), Some(Cache::of(&trail)), provenance.age());
+            Member { ended, details: Details { total, cache, age, cost, trail: Some(trail) } }
         }
-        Ok(Err(outcome)) => Ok(outcome),
-        Err(refusal) => Err(refusal),
+        Ok(Err(outcome)) => Ok(outcome).into(),
+        Err(refusal) => Err(refusal).into(),
     };
-    operations.ended(name, Transport::Batch, ending(&ended), began);
-    ended
+    operations.ended(name, Transport::Batch, ending(&member.ended), start);
+    member
 }

@@ -65,7 +65,7 @@ impl Front {
             // The next request goes elsewhere.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        line.status = Some(response.status());
+        line.end(&response);
         response
     }
 

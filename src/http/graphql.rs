@@ -11,7 +11,7 @@ use axum::{
     Extension,
     body::Bytes,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, Uri, header::CACHE_CONTROL},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header::CACHE_CONTROL},
     response::Response,
 };
 use futures::FutureExt as _;
@@ -23,8 +23,10 @@ use tracing::Instrument as _;
 use super::{
     Service,
     accept::{Format, negotiate, takes_gzip},
+    account::{Cache, Codes, End, Operation},
     answer::{self, Ended, Refusal, code},
-    batch,
+    batch::{self, Member},
+    details::{DETAILS, Details},
     layers::Notes,
     metrics::{Name, Transport},
     request::{self, Body, Fields},
@@ -40,6 +42,7 @@ use crate::{
         RequestContext,
         execution::{Failure, Prepared, prepare},
     },
+    trail::Trail,
 };
 
 /// `POST /graphql`.
@@ -67,6 +70,9 @@ pub(super) async fn post(
         // Boxed, so that an answer that is at hand does not carry the room that making one takes.
         None => asked.made(&key).instrument(asked.notes.span()).boxed().await,
     };
+    if asked.wants.details {
+        return asked.detailed(&whole);
+    }
     asked.compress(&key, &whole).await;
     asked.count(&whole.value, Transport::Post);
     whole.value.to_post(&whole.provenance, asked.takes_gzip)
@@ -97,6 +103,9 @@ pub(super) async fn get(
             Err(refusal) => asked.refused(refusal),
         },
     };
+    if asked.wants.details {
+        return asked.detailed(&whole);
+    }
     asked.compress(&key, &whole).await;
     asked.count(&whole.value, Transport::Get);
     whole.value.to_get(&whole.provenance, service.is_open, asked.takes_gzip, request.headers())
@@ -111,13 +120,20 @@ struct Asked {
     format: Format,
     deadline: Instant,
     takes_gzip: bool,
-    /// Whether nothing will do that was read before.
-    wants_fresh: bool,
-    /// Whether the answer is to say what the operation is estimated to cost.
-    wants_cost: bool,
+    wants: Wants,
     notes: Notes,
     scopes: Scopes,
     credentials: Credentials,
+}
+
+/// What is wanted beside the answer.
+struct Wants {
+    /// Nothing will do that was read before.
+    fresh: bool,
+    /// The answer is to say what the operation is estimated to cost.
+    cost: bool,
+    /// It is to say how it was made, to one who may know.
+    details: bool,
 }
 
 impl Asked {
@@ -129,14 +145,21 @@ impl Asked {
         scopes: Scopes,
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
+        let says_include = |name| {
+            headers.get(name).is_some_and(|value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"include"))
+        };
+        let is_admin = scopes.contains(Scope::Admin);
         let says_no_cache = || words(headers, &CACHE_CONTROL).any(|word| word.eq_ignore_ascii_case("no-cache"));
         Ok(Self {
             service: Arc::clone(service),
             format,
             deadline,
             takes_gzip: takes_gzip(headers),
-            wants_fresh: scopes.contains(Scope::Admin) && says_no_cache(),
-            wants_cost: headers.get(COST).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"include")),
+            wants: Wants {
+                fresh: is_admin && says_no_cache(),
+                cost: says_include(COST),
+                details: is_admin && says_include(DETAILS),
+            },
             notes,
             scopes,
             credentials: service.credentials(headers)?,
@@ -146,20 +169,20 @@ impl Asked {
     /// What makes another request the same.
     fn key(&self, is_get: bool, bytes: &Bytes) -> RequestKey {
         let credentials = self.credentials.ids();
-        let (scopes, format, tells_cost) = (self.scopes, self.format, self.wants_cost);
+        let (scopes, format, tells_cost) = (self.scopes, self.format, self.wants.cost);
         let manifest = self.service.documents.version();
         RequestKey { credentials, scopes, manifest, format, is_get, tells_cost, bytes: bytes.clone() }
     }
 
     /// The answer to the same request, asked lately.
     fn at_hand(&self, key: &RequestKey) -> Option<Arc<Whole<Written>>> {
-        if self.wants_fresh {
+        if self.wants.fresh {
             return None;
         }
         let whole = self.service.answers.at_hand(key)?;
-        if let Some(name) = &whole.value.operation_name {
-            self.notes.operation(name);
-        }
+        self.notes.operation(&whole.value.operation);
+        self.notes.end(End { cache: Some(Cache::Answers), codes: Codes::default() });
+        self.notes.place().set("graphql.operation.type", "query");
         Some(whole)
     }
 
@@ -171,19 +194,31 @@ impl Asked {
         }
     }
 
+    /// The answer for one who may know how it was made.
+    fn detailed(&self, whole: &Whole<Written>) -> Response {
+        let details = Details {
+            total: self.notes.elapsed(),
+            cache: self.notes.cache(),
+            age: whole.provenance.age(),
+            cost: whole.value.cost,
+            trail: self.notes.own_trail(),
+        };
+        whole.value.to_one_who_may_know(&whole.provenance, &details)
+    }
+
     /// The answer to a POST's body.
     async fn made(&self, key: &RequestKey) -> Arc<Whole<Written>> {
         match request::from_body(&key.bytes) {
             Ok(Body::One(fields)) => self.answer(key, fields).await,
             Ok(Body::Batch(members)) => match self.batch(members).await {
-                Ok(all) => Arc::new(Whole::apart(answer::batch(&all, self.format), Arc::default())),
+                Ok(all) => Arc::new(Whole::apart(all, Arc::default())),
                 Err(refusal) => self.refused(refusal),
             },
             Err(refusal) => self.refused(refusal),
         }
     }
 
-    async fn batch(&self, members: Vec<Value>) -> Result<Vec<Ended>, Refusal> {
+    async fn batch(&self, members: Vec<Value>) -> Result<Written, Refusal> {
         let refused = &self.service.traffic.refused;
         batch::check_number(members.len(), self.service.bounds.batch()).inspect_err(|_| {
             refused.batch.inc();
@@ -195,7 +230,18 @@ impl Asked {
             })?;
         }
         let rights = (self.scopes, &self.credentials);
-        batch::run(&self.service, rights, members, self.deadline, self.wants_cost).boxed().await
+        let trail = Trail::at(self.notes.place().clone());
+        self.notes.trail(&trail);
+        let all = batch::run(&self.service, rights, members, self.deadline, self.wants.cost, &trail).boxed().await;
+        let codes: Vec<Codes> = all.iter().map(|member| answer::codes(&member.ended)).collect();
+        let codes = Codes::of(codes.iter().flat_map(Codes::each));
+        self.notes.end(End { cache: Some(Cache::of(&trail)), codes: codes.clone() });
+        let body = |member: &Member| {
+            let body = answer::body(&member.ended);
+            if self.wants.details { member.details.within(&body) } else { body }
+        };
+        let bodies: Vec<String> = all.iter().map(body).collect();
+        Ok(answer::batch(&bodies, codes, self.format))
     }
 
     fn refused(&self, refusal: Refusal) -> Arc<Whole<Written>> {
@@ -203,14 +249,16 @@ impl Asked {
     }
 
     fn ended(&self, ended: &Ended, provenance: Arc<Provenance>, name: Name) -> Arc<Whole<Written>> {
-        Arc::new(Whole::apart(answer::write(ended, self.format, None, name), provenance))
+        let written = answer::write(ended, self.format, Arc::default(), name);
+        self.notes.end(End { cache: None, codes: written.codes.clone() });
+        Arc::new(Whole::apart(written, provenance))
     }
 
     /// The answer to a request, made together with others who ask the same at this time.
     async fn answer(&self, key: &RequestKey, fields: Fields) -> Arc<Whole<Written>> {
         let service = Arc::clone(&self.service);
         let (format, deadline, scopes) = (self.format, self.deadline, self.scopes);
-        let provenance = Arc::new(if self.wants_fresh { Provenance::fresh_only() } else { Provenance::default() });
+        let provenance = Arc::new(if self.wants.fresh { Provenance::fresh_only() } else { Provenance::default() });
         if request::registers(&fields) {
             // A client that sends a document's text again has learnt that it was forgotten: each time, it is to be taken down.
             provenance.mark_unrepeatable();
@@ -218,35 +266,53 @@ impl Asked {
         let counted = service.operations.name(fields.get("operationName").and_then(Value::as_str));
         let prepared = match service.request(fields).await {
             Ok(request) => {
-                let name = request.operation_name.clone();
-                self.notes.operation(name.as_deref().unwrap_or_default());
-                prepare(&service.schema, request, key.is_get).map(|prepared| (prepared, name)).map_err(Ok)
+                let operation = Operation::of(&request);
+                self.notes.operation(&operation);
+                prepare(&service.schema, request, key.is_get).map(|prepared| (prepared, operation)).map_err(Ok)
             }
             Err(refusal) => Err(Err(refusal)),
         };
-        let (mut prepared, name) = match prepared {
+        let (mut prepared, operation) = match prepared {
             Ok(prepared) => prepared,
             Err(ended) => return self.ended(&ended, provenance, counted),
         };
         let counted = service.operations.name(prepared.name());
-        let cost = if self.wants_cost { prepared.tell_cost() } else { None };
+        let (cost, tells_cost) = (prepared.cost(), self.wants.cost);
+        if tells_cost {
+            prepared.tell_cost();
+        }
+        let trail = Trail::at(self.notes.place().clone());
+        self.notes.trail(&trail);
         let is_query = prepared.is_query();
-        let adopted = name.clone();
+        self.notes.place().set("graphql.operation.type", if is_query { "query" } else { "mutation" });
+        let adopted = Arc::clone(&operation);
         let make = {
             let (provenance, credentials) = (Arc::clone(&provenance), self.credentials.clone());
+            let link = trail.link();
             let make = async move {
                 let ended = service.run(prepared, (scopes, &credentials), provenance, deadline).await;
-                answer::write(&ended, format, name, counted).with_cost(cost)
+                answer::write(&ended, format, operation, counted).with_cost(cost, tells_cost).made_within(link)
             };
-            make.boxed()
+            trail.follow(make).boxed()
         };
         if !is_query {
-            return Arc::new(Whole::apart(make.await, provenance));
+            let whole = Arc::new(Whole::apart(make.await, provenance));
+            self.notes.end(End { cache: Some(Cache::of(&trail)), codes: whole.value.codes.clone() });
+            return whole;
         }
         // What the connection read it into is larger, and goes on being used.
         let key = RequestKey { bytes: Bytes::copy_from_slice(&key.bytes), ..key.clone() };
-        let adopt = move |found: Written| found.adopted(adopted, counted);
-        self.service.answers.answer(key, provenance, make, adopt, Written::is_good, Written::is_late).await
+        let adopt = move |found: Written| found.adopted(adopted, counted).with_cost(cost, tells_cost);
+        let mine = Arc::clone(&provenance);
+        let whole = self.service.answers.answer(key, provenance, make, adopt, Written::is_good, Written::is_late).await;
+        let cache = if Arc::ptr_eq(&whole.provenance, &mine) {
+            Cache::of(&trail)
+        } else {
+            self.notes.place().refer_to(&whole.value.link);
+            Cache::Joined
+        };
+        self.notes.end(End { cache: Some(cache), codes: whole.value.codes.clone() });
+        whole
     }
 
     /// Makes the compressed bytes, once, where the caller takes them.

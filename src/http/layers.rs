@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::{
+    body::HttpBody as _,
     extract::Request,
     http::{
         HeaderName, HeaderValue, Method, StatusCode,
@@ -17,15 +18,22 @@ use axum::{
     response::Response,
 };
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
-use tracing::{Span, debug, error, info, info_span};
+use tracing::{Span, debug, error, field, info, info_span};
 use url::{Host, Url};
 use uuid::Uuid;
 
 use super::{
-    GRAPHQL, STREAM, WEBSOCKET, accept::Format, answer::Refusal, connections::Connection, graphql, load::Load,
+    GRAPHQL, STREAM, WEBSOCKET,
+    accept::Format,
+    account::{Cache, End, Operation, milliseconds},
+    answer::{Refusal, RefusedWith},
+    connections::Connection,
+    details::SERVER_TIMING,
+    graphql,
+    load::Load,
     written::COST,
 };
-use crate::{access::Caller, config::CorsOrigins};
+use crate::{access::Caller, config::CorsOrigins, spans::Place, trail::Trail};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -40,7 +48,12 @@ struct Noted {
     id: HeaderValue,
     connection: Arc<Connection>,
     route: &'static str,
-    operation: OnceLock<String>,
+    start: Instant,
+    place: Place,
+    operation: OnceLock<Arc<Operation>>,
+    /// What the operation asks of the sources; `None`: there is none, or its answer was at hand.
+    trail: OnceLock<Trail>,
+    end: OnceLock<End>,
     caller: OnceLock<Caller>,
 }
 
@@ -49,11 +62,20 @@ impl Notes {
     pub(super) fn of(request: &Request, connection: &Arc<Connection>) -> Self {
         let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)).cloned();
         let made = || HeaderValue::from_str(Uuid::new_v4().hyphenated().encode_lower(&mut Uuid::encode_buffer())).ok();
+        let route = route_of(request.uri().path());
+        // Probes and scrapes come every few seconds, and tell nobody anything.
+        let is_traced = !route.starts_with("/health/") && route != "/metrics";
+        let name = || format!("{} {route}", known_method(request.method()));
+        let place = if is_traced { Place::of_request(name, request.headers()) } else { Place::default() };
         Self(Arc::new(Noted {
             id: given.or_else(made).unwrap_or_else(|| HeaderValue::from_static("-")),
             connection: Arc::clone(connection),
-            route: route_of(request.uri().path()),
+            route,
+            start: Instant::now(),
+            place,
             operation: OnceLock::new(),
+            trail: OnceLock::new(),
+            end: OnceLock::new(),
             caller: OnceLock::new(),
         }))
     }
@@ -73,7 +95,7 @@ impl Notes {
         &self.0.id
     }
 
-    fn id_in_words(&self) -> &str {
+    pub(super) fn id_in_words(&self) -> &str {
         self.0.id.to_str().unwrap_or("-")
     }
 
@@ -95,11 +117,39 @@ impl Notes {
         load.count(who, self.0.connection.peer, operations).await
     }
 
-    /// Notes the operation's name if it is one: anything else a caller sends has no place in a log.
-    pub(super) fn operation(&self, name: &str) {
-        if is_name(name) {
-            let _ = self.0.operation.set(name.to_owned());
-        }
+    /// Notes what the operation is called.
+    pub(super) fn operation(&self, operation: &Arc<Operation>) {
+        let _ = self.0.operation.set(Arc::clone(operation));
+    }
+
+    /// Where in a trace the request stands.
+    pub(super) fn place(&self) -> &Place {
+        &self.0.place
+    }
+
+    /// Notes where the operation leaves its trail.
+    pub(super) fn trail(&self, trail: &Trail) {
+        let _ = self.0.trail.set(trail.clone());
+    }
+
+    /// Notes how the operation ended.
+    pub(super) fn end(&self, end: End) {
+        let _ = self.0.end.set(end);
+    }
+
+    /// Where the answer came from; `None`: nothing was executed.
+    pub(super) fn cache(&self) -> Option<Cache> {
+        self.0.end.get()?.cache
+    }
+
+    /// Where the operation left its trail, unless another's answer did for it.
+    pub(super) fn own_trail(&self) -> Option<Trail> {
+        self.0.trail.get().cloned()
+    }
+
+    /// For how long the request has been here.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.0.start.elapsed()
     }
 }
 
@@ -140,33 +190,79 @@ pub(super) fn is_name(name: &str) -> bool {
 pub(super) struct LogLine {
     method: Method,
     notes: Notes,
-    start: Instant,
     /// `None`: dropped before there was an answer.
-    pub(super) status: Option<StatusCode>,
+    status: Option<StatusCode>,
+    /// Of the body, as it is sent; `None`: nobody knows, as it goes on.
+    bytes: Option<u64>,
+    refused_with: Option<&'static str>,
 }
 
 impl LogLine {
     pub(super) fn begin(request: &Request, notes: Notes) -> Self {
-        Self { method: request.method().clone(), notes, start: Instant::now(), status: None }
+        Self { method: request.method().clone(), notes, status: None, bytes: None, refused_with: None }
+    }
+
+    /// There is an answer.
+    pub(super) fn end(&mut self, response: &Response) {
+        self.status = Some(response.status());
+        self.bytes = response.body().size_hint().exact();
+        self.refused_with = response.extensions().get().map(|RefusedWith(code)| *code);
     }
 }
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        let Noted { route, operation, caller, .. } = &*self.notes.0;
+        let Noted { route, start, place, operation, trail, end, caller, .. } = &*self.notes.0;
         let method = known_method(&self.method);
-        let duration_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let operation = operation.get().map(String::as_str);
+        let duration_ms = milliseconds(start.elapsed());
         let request_id = self.notes.id_in_words();
         let caller = caller.get().and_then(|caller| caller.name.as_deref());
-        match self.status.map(|status| status.as_u16()) {
+        let status = self.status.map(|status| status.as_u16());
+        if status.is_some() && route.starts_with("/health/") {
             // Probes come every few seconds.
-            Some(status) if route.starts_with("/health/") => {
-                debug!(method, route, status, duration_ms, request_id, operation, caller, "answered");
-            }
-            Some(status) => info!(method, route, status, duration_ms, request_id, operation, caller, "answered"),
-            None => info!(method, route, duration_ms, request_id, operation, caller, "the caller went away"),
+            debug!(method, route, status, duration_ms, request_id, caller, "answered");
+            return;
         }
+        let document = operation.get().and_then(|operation| operation.document).map(field::display);
+        let operation = operation.get().and_then(|operation| operation.name.as_deref());
+        let codes = end.get().and_then(|end| end.codes.text()).or(self.refused_with);
+        let cache = end.get().and_then(|end| end.cache);
+        let upstream_requests = trail.get().map(Trail::requests).or(cache.map(|_| 0));
+        let cache = cache.map(Cache::name);
+        let bytes = self.bytes;
+        let trace_id = place.trace().map(field::display);
+        if place.is_kept() {
+            place.set("http.request.method", method.to_owned());
+            place.set("http.route", *route);
+            if let Some(status) = status {
+                place.set("http.response.status_code", i64::from(status));
+            }
+            place.set_any("graphql.operation.name", operation);
+            place.set_any("subject_gateway.document", document.as_ref());
+            place.set_any("subject_gateway.codes", codes);
+            place.set_any("subject_gateway.cache", cache);
+            if status.is_none_or(|status| status >= 500) {
+                place.fail();
+            }
+        }
+        place.end();
+        info!(
+            method,
+            route,
+            status,
+            duration_ms,
+            request_id,
+            operation,
+            document,
+            codes,
+            cache,
+            upstream_requests,
+            bytes,
+            trace_id,
+            caller,
+            "{}",
+            if status.is_some() { "answered" } else { "the caller went away" }
+        );
     }
 }
 
@@ -199,7 +295,7 @@ pub(super) fn cors(origins: &CorsOrigins) -> Option<CorsLayer> {
         .allow_methods([Method::GET, Method::POST])
         // The origin is trusted already, and clients bring headers of their own (client name and version, tracing).
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([REQUEST_ID, RETRY_AFTER, AGE, ETAG, COST])
+        .expose_headers([REQUEST_ID, RETRY_AFTER, AGE, ETAG, COST, SERVER_TIMING])
         .max_age(Duration::from_secs(600));
     Some(cors)
 }

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use super::{
     Service,
     accept::{Format, accepts_event_stream},
+    account::{self, Operation},
     answer::{Refusal, code},
     connections::Connections,
     layers::Notes,
@@ -122,14 +123,14 @@ impl Service {
             self.traffic.refused.connections.inc();
             return Connections::full().answer(Format::Json);
         };
-        if let Some(name) = &request.operation_name {
-            notes.operation(name);
-        }
+        let named = Operation::of(&request);
+        notes.operation(&named);
         let operation = self.caller(caller.scopes, credentials);
         let under_way = operation.under_way.clone();
         let mut watch = Watch::new(self, Transport::Stream, &request, &operation);
         let open = Held::on(&self.traffic.streams);
         let steps = streaming::run(self.schema.clone(), operation, request, no_mutations);
+        let steps = account::told(account::EVENTS, notes, Some(&caller), named, steps);
         let steps = steps.map(move |step| {
             watch.saw(&step);
             answer(&step)

@@ -71,7 +71,7 @@ pub(super) async fn upgrade(
         return Connections::full().answer(Format::Json);
     };
     let caller = caller.map(|Extension(caller)| caller);
-    let connection = Connection { service, caller, credentials, protocol, peer, ending, place };
+    let connection = Connection { service, caller, credentials, protocol, peer, ending, place, notes };
     upgrade.on_upgrade(|socket| connection.carry(socket))
 }
 

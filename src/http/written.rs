@@ -22,6 +22,8 @@ use tokio::task::spawn_blocking;
 use super::{
     SMALLEST_COMPRESSED,
     accept::Format,
+    account::{Codes, Operation},
+    details::{Details, SERVER_TIMING},
     metrics::{Ending, Name},
     revalidation::{revalidated, version_of},
 };
@@ -34,6 +36,7 @@ use crate::{
     domain::Source,
     loaders::CredentialIds,
     schema::execution::Cost,
+    spans::Link,
 };
 
 /// Asks what an operation is estimated to cost (`include`), and says it.
@@ -97,17 +100,26 @@ pub(super) struct Written {
     gzip: OnceLock<Bytes>,
     #[serde(skip)]
     version: OnceLock<String>,
-    /// What the operation was estimated to cost, where that was asked.
-    cost: Option<u64>,
+    /// What the operation was estimated to cost; `None`: nobody estimates it.
+    #[serde(skip)]
+    pub(super) cost: Option<Cost>,
+    /// Whether a header says so.
+    #[serde(skip)]
+    tells_cost: bool,
     /// How it ended; `None`: it is of several, which were counted.
     #[serde(skip)]
     pub(super) ending: Option<Ending>,
     /// What its operation is counted as.
     #[serde(skip)]
     pub(super) name: Name,
-    /// As the caller named the operation, for the log line of whoever gets the same answer.
+    /// What the operation is called, for whoever gets the same answer.
     #[serde(skip)]
-    pub(super) operation_name: Option<String>,
+    pub(super) operation: Arc<Operation>,
+    #[serde(skip)]
+    pub(super) codes: Codes,
+    /// Within which span it was made.
+    #[serde(skip)]
+    pub(super) link: Link,
 }
 
 impl Weight for Written {
@@ -117,16 +129,22 @@ impl Weight for Written {
 }
 
 impl Written {
-    pub(super) fn new(
-        status: StatusCode,
-        format: Format,
-        fate: Fate,
-        body: String,
-        operation_name: Option<String>,
-    ) -> Self {
-        let (gzip, version, name) = (OnceLock::new(), OnceLock::new(), Name::default());
-        let body = body.into();
-        Self { status, format, fate, body, gzip, version, cost: None, ending: None, name, operation_name }
+    pub(super) fn new(status: StatusCode, format: Format, fate: Fate, body: String) -> Self {
+        Self {
+            status,
+            format,
+            fate,
+            body: body.into(),
+            gzip: OnceLock::new(),
+            version: OnceLock::new(),
+            cost: None,
+            tells_cost: false,
+            ending: None,
+            name: Name::default(),
+            operation: Arc::default(),
+            codes: Codes::default(),
+            link: Link::default(),
+        }
     }
 
     /// Says what its operation is counted as, and by what.
@@ -135,13 +153,35 @@ impl Written {
     }
 
     /// A good answer that another replica made, to an operation that is called so here.
-    pub(super) fn adopted(self, operation_name: Option<String>, name: Name) -> Self {
-        Self { operation_name, ..self }.counted(name, Ending::executed(&[]))
+    pub(super) fn adopted(self, operation: Arc<Operation>, name: Name) -> Self {
+        self.of_operation(operation, Codes::default()).counted(name, Ending::executed(&[]))
     }
 
-    /// Says in a header, too, what the operation was estimated to cost.
-    pub(super) fn with_cost(self, cost: Option<Cost>) -> Self {
-        Self { cost: cost.map(|cost| cost.estimated), ..self }
+    /// What the operation is called, and with which codes it ended.
+    pub(super) fn of_operation(self, operation: Arc<Operation>, codes: Codes) -> Self {
+        Self { operation, codes, ..self }
+    }
+
+    /// What the operation was estimated to cost, to be said in a header where it `tells` so.
+    pub(super) fn with_cost(self, cost: Option<Cost>, tells: bool) -> Self {
+        Self { cost, tells_cost: tells, ..self }
+    }
+
+    /// Within which span it was made, for those who waited for it.
+    pub(super) fn made_within(self, link: Link) -> Self {
+        Self { link, ..self }
+    }
+
+    /// As the answer to one who may know how it was made. Nothing keeps it.
+    pub(super) fn to_one_who_may_know(&self, provenance: &Provenance, details: &Details) -> Response {
+        // It is text of ours.
+        let body = std::str::from_utf8(&self.body).unwrap_or_default();
+        let mut response = self.with_body(details.within(body).into());
+        self.tell_age(provenance, &mut response);
+        if let Some(timing) = details.timing() {
+            response.headers_mut().insert(SERVER_TIMING, timing);
+        }
+        response
     }
 
     /// Whether it may be given to whoever asks the same.
@@ -175,15 +215,12 @@ impl Written {
         request: &HeaderMap,
     ) -> Response {
         let mut response = self.plain_or_compressed(takes_gzip);
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-        }
         if !self.fate.is_good {
             return response;
         }
         self.tell_age(provenance, &mut response);
         // A shared cache would give it to those who did not ask what it costs.
-        let is_public = is_open && self.cost.is_none() && provenance.is_only_of(Source::BrainStem);
+        let is_public = is_open && !self.tells_cost && provenance.is_only_of(Source::BrainStem);
         // Caches take off what `Age` says.
         let lifetime = provenance.age().unwrap_or_default().as_secs().saturating_add(provenance.fresh_for().as_secs());
         let cache_control = match lifetime {
@@ -220,21 +257,29 @@ impl Written {
 
     fn plain_or_compressed(&self, takes_gzip: bool) -> Response {
         let compressed = self.gzip.get().filter(|_| takes_gzip);
-        let mut response = Response::new(Body::from(compressed.unwrap_or(&self.body).clone()));
+        let mut response = self.with_body(compressed.unwrap_or(&self.body).clone());
+        if compressed.is_some() {
+            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
+    }
+
+    fn with_body(&self, body: Bytes) -> Response {
+        let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.reserve(HEADERS);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.format.content_type()));
         // Answers may hold personal data: no cache between here and the caller keeps them.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if compressed.is_some() {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, HeaderValue::from_static("POST"));
         }
         if let Some(seconds) = self.fate.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(cost) = self.cost {
-            headers.insert(COST, HeaderValue::from(cost));
+        if let Some(cost) = self.cost.filter(|_| self.tells_cost) {
+            headers.insert(COST, HeaderValue::from(cost.estimated));
         }
         response
     }

@@ -89,10 +89,15 @@ impl Prepared {
         self.ready.ty == OperationType::Query
     }
 
-    /// Has the answer say in `extensions` what the operation was estimated to cost, which this gives; `None`: nobody estimates it.
+    /// What it was estimated to cost; `None`: nobody estimates it.
+    pub fn cost(&self) -> Option<Cost> {
+        self.ready.cost
+    }
+
+    /// Has the answer say in `extensions` what the operation was estimated to cost, which this gives.
     pub fn tell_cost(&mut self) -> Option<Cost> {
         self.tells_cost = true;
-        self.ready.cost
+        self.cost()
     }
 
     /// Runs it within the deadline of its context and a [`MARGIN`].

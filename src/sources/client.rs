@@ -9,7 +9,7 @@ use std::{error::Error as _, time::Duration};
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Certificate, Client, Method, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
 };
 use tokio::{
     sync::Semaphore,
@@ -19,14 +19,16 @@ use url::Url;
 
 use self::{
     breaker::{Breaker, Pass},
+    course::Course,
     metrics::Counts,
     pace::Pace,
     retry::Retries,
 };
 use super::{Fault, SourceError, resolver::Resolver, write::Attempt};
-use crate::{config, domain::Source, held::Held, outgoing};
+use crate::{config, domain::Source, held::Held, outgoing, spans::Place, trail::Sending};
 
 mod breaker;
+mod course;
 mod metrics;
 mod pace;
 mod retry;
@@ -130,7 +132,7 @@ impl UpstreamClient {
             if request.method == Method::GET {
                 self.read(request, deadline).await
             } else {
-                self.once(request, attempt, deadline, &mut false).await
+                self.once(request, attempt, deadline, &mut Course::default()).await
             }
         });
         sent.await.unwrap_or_else(|_| Err(self.error(Fault::Timeout)))
@@ -139,15 +141,14 @@ impl UpstreamClient {
     /// Sends a read, and again where that may help.
     async fn read(&self, request: &Request, deadline: Instant) -> Result<Answer, SourceError> {
         let mut tries = self.retries.begin();
-        // Once a connection broke, the next try has one of its own.
-        let mut is_doubtful = false;
-        let mut outcome = self.once(request, &Attempt::default(), deadline, &mut is_doubtful).await;
+        let mut course = Course::default();
+        let mut outcome = self.once(request, &Attempt::default(), deadline, &mut course).await;
         if !matches!(&outcome, Err(SourceError { fault: Fault::Paused { .. }, .. })) {
             tries.was_sent();
         }
         while let Some(pause) = tries.pause(&outcome, deadline, &self.counts) {
             pause.await;
-            match self.once(request, &Attempt::default(), deadline, &mut is_doubtful).await {
+            match self.once(request, &Attempt::default(), deadline, &mut course).await {
                 // What made it so tells more.
                 Err(SourceError { fault: Fault::Paused { .. }, .. }) => break,
                 next => outcome = next,
@@ -162,7 +163,7 @@ impl UpstreamClient {
         request: &Request,
         attempt: &Attempt,
         deadline: Instant,
-        is_doubtful: &mut bool,
+        course: &mut Course,
     ) -> Result<Answer, SourceError> {
         let closed = |_| self.error(Fault::Unreachable("the gateway is stopping"));
         let paused = |left| self.error(Fault::Paused { retry_after: left });
@@ -171,14 +172,18 @@ impl UpstreamClient {
         self.pace.wait(|| self.breaker.check().map_err(paused)).await?;
         // Once more: the source may have failed for those who had the places.
         let pass = self.breaker.admit().map_err(paused)?;
-        let (began, _sent) = (Instant::now(), Held::on(&self.counts.in_flight));
-        let outcome = timeout_at(deadline, self.exchange(request, attempt, is_doubtful)).await;
+        let (sending, _sent) = (Sending::begin(self.source), Held::on(&self.counts.in_flight));
+        course.describe(request, &sending.place);
+        let began = Instant::now();
+        let outcome = timeout_at(deadline, self.exchange(request, attempt, course, &sending.place)).await;
         self.counts.duration.observe(began.elapsed().as_secs_f64());
         let Ok(outcome) = outcome else {
             pass.ran_out();
+            sending.place.fail();
             return Err(self.error(Fault::Timeout));
         };
         tell(pass, &outcome);
+        course::describe_end(&outcome, &sending.place);
         outcome
     }
 
@@ -186,19 +191,22 @@ impl UpstreamClient {
         &self,
         request: &Request,
         attempt: &Attempt,
-        is_doubtful: &mut bool,
+        course: &mut Course,
+        place: &Place,
     ) -> Result<Answer, SourceError> {
         let is_read = request.method == Method::GET;
-        let client = if is_read && !*is_doubtful { &self.pooled } else { &self.fresh };
+        let client = if is_read && !course.is_doubtful { &self.pooled } else { &self.fresh };
+        course.sent += 1;
         attempt.sent();
-        let mut sent = self.execute(client, request).await;
+        let mut sent = self.execute(client, request, place).await;
         if sent.as_ref().is_err_and(reqwest::Error::is_connect) {
             attempt.not_executed();
             self.resolver.doubt().await;
         }
-        if is_read && !*is_doubtful && sent.as_ref().is_err_and(was_closed_before_an_answer) {
-            *is_doubtful = true;
-            sent = self.execute(&self.fresh, request).await;
+        if is_read && !course.is_doubtful && sent.as_ref().is_err_and(was_closed_before_an_answer) {
+            course.is_doubtful = true;
+            place.note("sent again on a connection of its own");
+            sent = self.execute(&self.fresh, request, place).await;
         }
         let mut response = sent.map_err(|error| self.error(fault(&error)))?;
         let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
@@ -221,10 +229,14 @@ impl UpstreamClient {
         }
     }
 
-    async fn execute(&self, client: &Client, request: &Request) -> reqwest::Result<reqwest::Response> {
+    async fn execute(&self, client: &Client, request: &Request, place: &Place) -> reqwest::Result<reqwest::Response> {
+        let mut headers = HeaderMap::new();
+        place.tell(&mut headers);
         // Without it, servers built on Django REST framework may answer with HTML.
-        let mut builder =
-            client.request(request.method.clone(), request.url.clone()).header(ACCEPT, "application/json");
+        let mut builder = client
+            .request(request.method.clone(), request.url.clone())
+            .headers(headers)
+            .header(ACCEPT, "application/json");
         if let Some(authorization) = &request.authorization {
             builder = builder.header(AUTHORIZATION, authorization);
         }

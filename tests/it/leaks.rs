@@ -15,9 +15,9 @@ use crate::process::{Serving, run};
 const PLANTED: [&str; 4] = ["Planted Person", "planted@example.org", "1987-06-05", "PLANTED-TAG-77"];
 
 /// Names, dates and the like of all that the upstreams know.
-fn personal(sandbox: &Sandbox) -> BTreeSet<String> {
+pub(crate) fn personal(sandbox: &Sandbox) -> BTreeSet<String> {
     let people = sandbox.haut_ai().records("subjects");
-    let animals = sandbox.brainstem().records("subject");
+    let animals = sandbox.brainstem().records("subjects");
     let fields = ["name", "birth_date", "death_date", "subject_identifier", "genotype", "email"];
     let of = |record: &Value| fields.map(|field| record[field].as_str().unwrap_or_default().to_owned());
     let all: BTreeSet<String> = people

@@ -188,10 +188,29 @@ impl Serving {
 
     /// Opens a WebSocket, shows this, and reads what comes first.
     async fn websocket(&self, payload: &serde_json::Value) {
+        self.connected("", payload).await;
+    }
+
+    /// Runs one operation over a WebSocket that was asked for with these headers beside, to its end.
+    pub(crate) async fn websocket_asking(&self, headers: &str, query: &str) {
+        let mut socket = self.connected(headers, &json!({})).await;
+        let subscribe = json!({"type": "subscribe", "id": "1", "payload": {"query": query}}).to_string();
+        socket.send(Message::text(subscribe)).await.unwrap();
+        while let Some(Ok(message)) = socket.next().await {
+            if message.to_text().is_ok_and(|text| text.contains("\"complete\"")) {
+                break;
+            }
+        }
+        socket.close(None).await.unwrap();
+    }
+
+    async fn connected(&self, headers: &str, payload: &serde_json::Value) -> WebSocketStream<tokio::net::TcpStream> {
         let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
-        let head = "GET /graphql/ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-                    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-                    sec-websocket-protocol: graphql-transport-ws\r\n\r\n";
+        let head = format!(
+            "GET /graphql/ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\
+             sec-websocket-protocol: graphql-transport-ws\r\n\r\n"
+        );
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n") {
@@ -201,6 +220,7 @@ impl Serving {
         let init = json!({"type": "connection_init", "payload": payload}).to_string();
         socket.send(Message::text(init)).await.unwrap();
         assert!(socket.next().await.is_some());
+        socket
     }
 
     /// Its exit code, once it has ended.
@@ -294,7 +314,8 @@ fn a_request_is_one_line_in_the_log_without_what_it_asked() {
     }
     let expected = json!({
         "level": "INFO", "message": "answered", "target": "subject_gateway::http::layers", "method": "POST",
-        "route": "/graphql", "status": 200, "request_id": "id-1", "operation": "Find",
+        "route": "/graphql", "status": 200, "request_id": "id-1", "operation": "Find", "document": "762106927a94f476", "cache": "records",
+        "upstream_requests": 0, "bytes": 36,
     });
     assert_eq!(line, expected);
     // The probe is not worth a line at this level.

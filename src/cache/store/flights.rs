@@ -20,6 +20,8 @@ use crate::{
         generations::Now,
     },
     sources::{Fault, SourceError, paging::Weighed},
+    spans::Link,
+    trail::{self, Trail},
 };
 
 /// What another replica has for a key.
@@ -35,22 +37,23 @@ pub(super) struct Airborne<K> {
     began: Moment,
     /// Whose it was first.
     provenance: Arc<Provenance>,
+    link: Link,
     flight: WeakShared<BoxFuture<'static, Landed<K>>>,
 }
 
 /// A flight that may be joined. One from before a write, or from before one that may still come, goes on for those who
 /// wait for it; a new one takes its place here.
-pub(super) fn flying<K: Key>(
-    flights: &HashMap<K, Airborne<K>>,
+pub(super) fn flying<'a, K: Key>(
+    flights: &'a HashMap<K, Airborne<K>>,
     now: &Now<'_>,
     key: &K,
     provenance: &Provenance,
-) -> Option<Flight<K>> {
+) -> Option<(Flight<K>, &'a Link)> {
     let airborne = flights.get(key)?;
     let may_be_joined = now.is_current(key, airborne.began)
         && now.trusts(airborne.began.at)
         && provenance.takes_flights_of(&airborne.provenance);
-    if may_be_joined { airborne.flight.upgrade() } else { None }
+    airborne.flight.upgrade().filter(|_| may_be_joined).map(|flight| (flight, &airborne.link))
 }
 
 impl<K: Key> Store<K> {
@@ -71,6 +74,7 @@ impl<K: Key> Store<K> {
         mut fetch: impl FnMut(Vec<K>, &Viewer) -> Fetches<K, V>,
     ) {
         self.counts.stale.inc_by(stale.len() as u64);
+        trail::note_stale();
         // Outlives the lock: the last who lets go of a flight takes it out of the air, which needs the lock.
         let mut airborne = Vec::new();
         let mut flights = self.flights();
@@ -106,7 +110,10 @@ impl<K: Key> Store<K> {
     ) -> Vec<(K, Flight<K>)> {
         let within = viewer.within_a_flight();
         let mut launched = Vec::with_capacity(wanted.len());
-        for (keys, fetch) in fetch(wanted, &within) {
+        let keys = wanted.len();
+        let fetches = fetch(wanted, &within);
+        let trail = Trail::current().batch(self.counts.level, keys, fetches.len());
+        for (keys, fetch) in fetches {
             if keys.is_empty() {
                 // Nobody would wait for it, and it must not land here, where the lock is held.
                 continue;
@@ -119,11 +126,14 @@ impl<K: Key> Store<K> {
                 self.counts.begun(first.source(), keys.len());
             }
             let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-            let flight = self.flight(number, began, keys.clone(), fetch, within.clone());
+            let trail = trail.flight(self.counts.level, keys.first().map(Key::source), keys.len());
+            let link = trail.link();
+            let flight = self.flight(number, began, keys.clone(), fetch, within.clone(), &trail);
             for key in keys {
                 if let Some(flight) = flight.downgrade() {
                     let provenance = Arc::clone(&viewer.provenance);
-                    flights.insert(key.clone(), Airborne { number, began, provenance, flight });
+                    let link = link.clone();
+                    flights.insert(key.clone(), Airborne { number, began, provenance, link, flight });
                 }
                 launched.push((key, flight.clone()));
             }
@@ -138,8 +148,10 @@ impl<K: Key> Store<K> {
         keys: Vec<K>,
         fetch: Fetch<K, V>,
         within: Viewer,
+        trail: &Trail,
     ) -> Flight<K> {
         let landing = Landing { store: Arc::clone(self), number, keys };
+        let of = trail.place.clone();
         let flight = async move {
             let mut found = landing.store.found::<V>(&landing.keys, &within).await.unwrap_or_default();
             let mut fetched = if found.is_empty() {
@@ -150,6 +162,7 @@ impl<K: Key> Store<K> {
             };
             if let Some(error) = fetched.values().find_map(|answer| answer.as_ref().err()) {
                 landing.store.counts.failed.inc();
+                of.fail();
                 tell(error);
             }
             let lifetimes = &landing.store.lifetimes;
@@ -180,9 +193,11 @@ impl<K: Key> Store<K> {
             }
             // Kept first, then taken out of the air, then told to those who wait: nobody finds neither.
             drop(landing);
+            of.end();
             Arc::new((landed, oldest))
         };
-        flight.boxed().shared()
+        // Whoever drives it, it was begun for one.
+        trail.follow(flight).boxed().shared()
     }
 
     /// What other replicas have for all of the keys; `None`: the upstream has to be asked.

@@ -35,8 +35,10 @@ use crate::{
     held::Held,
     http::{
         Service, WEBSOCKET,
+        account::{self, Operation},
         answer::Refusal,
         connections::Ending,
+        layers::Notes,
         metrics::{Transport, Watch},
     },
     loaders::Credentials,
@@ -58,6 +60,8 @@ pub(super) struct Connection {
     pub(super) peer: IpAddr,
     pub(super) ending: Ending,
     pub(super) place: OwnedSemaphorePermit,
+    /// Of the request that opened it.
+    pub(super) notes: Notes,
 }
 
 /// What is shown to the sources.
@@ -94,7 +98,7 @@ impl Connection {
     /// Carries the connection to its end.
     pub(super) async fn carry(self, socket: WebSocket) {
         let (began, _open) = (Instant::now(), Held::on(&self.service.traffic.websockets));
-        let Self { service, caller, credentials, protocol, peer, mut ending, place } = self;
+        let Self { service, caller, credentials, protocol, peer, mut ending, place, notes } = self;
         let caller = Arc::new(SetOnce::new_with(caller));
         let (mut sink, mut stream) = socket.split();
         // Without room: what async-graphql does not take is not read, and what the client does not take is not produced.
@@ -108,6 +112,7 @@ impl Connection {
             caller: Arc::clone(&caller),
             credentials: Arc::clone(&credentials),
             under_way: under_way.clone(),
+            notes: notes.clone(),
         };
         let graphql = GraphQLWebSocket::new_with_pair(to_client, from_client, operations, protocol);
         let graphql = graphql.on_ping(|_, payload| future::ready(Ok(payload))).serve();
@@ -130,7 +135,7 @@ impl Connection {
         let code = close.as_ref().map(|close| close.code);
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let caller = caller.get().and_then(|caller| caller.name.as_deref());
-        info!(code, duration_ms, caller, "a WebSocket ended");
+        info!(code, duration_ms, request_id = notes.id_in_words(), caller, "a WebSocket ended");
         if let Some(close) = close {
             say_goodbye(sink, stream, close).await;
         }
@@ -347,6 +352,7 @@ struct Operations {
     caller: Arc<SetOnce<Caller>>,
     credentials: Arc<Shown>,
     under_way: UnderWay,
+    notes: Notes,
 }
 
 impl Executor for Operations {
@@ -361,9 +367,10 @@ impl Executor for Operations {
         let caller = self.service.caller(scopes, all.get().unwrap_or(of_handshake).clone());
         let caller = streaming::Caller { under_way: self.under_way.clone(), ..caller };
         let mut watch = Watch::new(&self.service, Transport::WebSocket, &request, &caller);
+        let named = Operation::of(&request);
         let steps = streaming::run(self.service.schema.clone(), caller, request, false);
-        let counted = steps.inspect(move |step| watch.saw(step));
-        counted.map(answer).boxed()
+        let told = account::told(account::WEBSOCKET, &self.notes, self.caller.get(), named, steps);
+        told.inspect(move |step| watch.saw(step)).map(answer).boxed()
     }
 }
 
