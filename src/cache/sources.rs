@@ -20,6 +20,7 @@ use crate::{
     config::{self, Config, Sideload},
     domain::{Procedure, Source, Subject, SubjectId},
     events::Listener,
+    replicas::Link,
     sources::{
         Credential, Fault, Malformed, SourceError, UpstreamMetrics,
         brainstem::{BrainStem, ListQuery},
@@ -69,6 +70,10 @@ impl Sources {
         let generations = Arc::new(Generations::new(WARY_FOR));
         let (metrics, upstream_metrics) = (CacheMetrics::default(), UpstreamMetrics::default());
         let fleet = Fleet::new(config);
+        if fleet.is_some() {
+            // Until the others are heard.
+            generations.stand(Link::Cut);
+        }
         // Where nothing is kept, nothing is shared.
         let shared = fleet.clone().filter(|_| max_bytes > 0);
         let share = |level| Share { fleet: shared.clone(), level };

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretBox};
 
 use super::{Reader, values};
-use crate::config::{Redis, fault::Fault, keys::Section};
+use crate::config::{Redis, fault::Fault};
 
 pub(super) fn redis(reader: &mut Reader) -> Option<Redis> {
     let urls = reader.secret("redis.url");
     let key = reader.secret("redis.encryption_key");
     let timeout = reader.value("redis.timeout_ms", values::millis);
     if !reader.is_any_set(&["redis.url"]) {
-        reader.fault_when_idle(Section::Redis, "set REDIS_URL");
+        if reader.is_any_set(&["redis.encryption_key"]) {
+            reader.fault(Fault::of("REDIS_URL", "is missing; needed beside REDIS_ENCRYPTION_KEY"));
+        }
         return None;
     }
     if !reader.is_any_set(&["redis.encryption_key"]) {
