@@ -44,6 +44,11 @@ impl App {
         tokio::join!(self.service.keep_up(), self.sources.keep_up());
     }
 
+    /// Waits until other replicas know what was changed here, for as long as it may take; [`keep_up`](Self::keep_up) has to go on.
+    pub async fn all_told(&self) {
+        self.sources.all_told().await;
+    }
+
     /// Takes over what of a configuration can change while the gateway runs: keys, the manifest, limits
     /// ([`Key::is_live`](crate::config::keys::Key::is_live)). What is being answered goes on as it began. Needs the asynchronous
     /// runtime.

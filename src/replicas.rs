@@ -8,7 +8,7 @@
 use std::{
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -21,9 +21,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::{
     sync::{Mutex, Notify, mpsc},
-    time::timeout,
+    task::JoinSet,
+    time::{sleep, timeout},
 };
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::config;
 
@@ -34,7 +35,7 @@ mod scripts;
 mod seal;
 mod values;
 
-pub use changes::{Heed, Told};
+pub use changes::{Heed, Told, Untold};
 pub use values::{Fill, Found};
 
 use changes::{Position, Tiding, Tidings};
@@ -51,6 +52,8 @@ const MOST_TIME_OUTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(5);
 /// How long what nobody waits for may take.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is told that Redis refuses something.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// Values that wait to be brought to Redis, and changes that wait to be told.
 const MOST_WAITING: usize = 10_000;
 
@@ -93,11 +96,19 @@ pub struct Replicas {
     /// The line has to be opened anew.
     broken: Notify,
     time_outs: AtomicU32,
+    /// Pauses in a row.
+    pauses: AtomicU32,
     paused_until: RwLock<Option<Instant>>,
     fills: (mpsc::Sender<Fill>, Mutex<mpsc::Receiver<Fill>>),
     tidings: (mpsc::Sender<Tiding>, Mutex<Tidings>),
+    /// Changes that are not told yet.
+    untold: Arc<AtomicUsize>,
     /// More changed than could be noted: everything counts as changed.
-    lost_count: AtomicBool,
+    too_many: std::sync::Mutex<Vec<Untold>>,
+    /// Bytes of values that wait to be brought to Redis.
+    waiting_bytes: AtomicUsize,
+    /// When it was last told that Redis refuses something.
+    told_of_refusal: std::sync::Mutex<Option<Instant>>,
     position: Mutex<Option<Position>>,
     metrics: Arc<Metrics>,
 }
@@ -135,18 +146,35 @@ impl Replicas {
             line: RwLock::default(),
             broken: Notify::new(),
             time_outs: AtomicU32::new(0),
+            pauses: AtomicU32::new(0),
             paused_until: RwLock::default(),
             fills: (fills.0, Mutex::new(fills.1)),
             tidings: (tidings.0, Mutex::new(Tidings::of(tidings.1))),
-            lost_count: AtomicBool::new(false),
+            untold: Arc::default(),
+            too_many: std::sync::Mutex::default(),
+            waiting_bytes: AtomicUsize::new(0),
+            told_of_refusal: std::sync::Mutex::default(),
             position: Mutex::default(),
             metrics: Metrics::new(),
         })
     }
 
-    /// Keeps up with the others for as long as it is awaited; does not end.
-    pub async fn keep_up(&self, heed: &impl Heed) {
-        tokio::join!(self.follow(heed), self.tell_all(), self.fill_all());
+    /// Keeps up with the others for as long as it is awaited; does not end. In tasks of its own: heeding and bringing take time.
+    pub async fn keep_up(self: &Arc<Self>, heed: &Arc<impl Heed>) {
+        loop {
+            let mut tasks = JoinSet::new();
+            let [following, telling, filling] = [(); 3].map(|()| Arc::clone(self));
+            let heard = Arc::clone(heed);
+            tasks.spawn(async move { following.follow(&*heard).await });
+            tasks.spawn(async move { telling.tell_all().await });
+            tasks.spawn(async move { filling.fill_all().await });
+            // None of them ends, unless it panics; then what is kept can't be trusted.
+            tasks.join_next().await;
+            heed.stand(Link::Cut);
+            error!("keeping up with other replicas broke off, and begins anew");
+            tasks.shutdown().await;
+            sleep(PATIENCE).await;
+        }
     }
 
     /// A name that tells nothing, for what these parts say in this order.
@@ -154,7 +182,7 @@ impl Replicas {
         Name(self.seal.name(parts))
     }
 
-    /// Reaches for Redis once, with a connection of its own; gives its version, in words for the operator.
+    /// Reaches for Redis once, with a connection of its own; gives what answered, in words for the operator.
     ///
     /// # Errors
     ///
@@ -162,7 +190,7 @@ impl Replicas {
     pub async fn check(&self) -> Result<String, String> {
         let words = |error: RedisError| described(&error);
         let mut line = Line::open(&self.urls, PATIENCE).await.map_err(words)?;
-        // Without a right to it the rest can be in order all the same.
+        // What every replica does first.
         let _: redis::Value = scripts::STAND
             .key(&self.keys.versions)
             .key(&self.keys.changes)
@@ -178,7 +206,7 @@ impl Replicas {
 
     /// Whether changes by others are heard of now.
     pub fn is_connected(&self) -> bool {
-        self.line().is_some()
+        self.line.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Makes what is counted part of what is served.
@@ -196,7 +224,7 @@ impl Replicas {
         patience: Duration,
         what: impl AsyncFnOnce(&mut Line) -> RedisResult<T>,
     ) -> Result<T, Unavailable> {
-        let Some(mut line) = self.line().filter(|_| !self.is_paused()) else {
+        let Some(mut line) = self.line().filter(|_| self.is_asked()) else {
             self.metrics.skipped.inc();
             return Err(Unavailable);
         };
@@ -206,6 +234,7 @@ impl Replicas {
         match answer {
             Ok(Ok(answer)) => {
                 self.time_outs.store(0, Ordering::Relaxed);
+                self.pauses.store(0, Ordering::Relaxed);
                 self.metrics.answered.inc();
                 Ok(answer)
             }
@@ -216,7 +245,7 @@ impl Replicas {
                 if error.is_unrecoverable_error() || error.is_io_error() {
                     self.broken.notify_waiters();
                 } else {
-                    tracing::debug!(error = described(&error), "Redis refused a command");
+                    self.tell_of_refusal(&error);
                 }
                 Err(Unavailable)
             }
@@ -229,13 +258,27 @@ impl Replicas {
             self.time_outs.store(0, Ordering::Relaxed);
             warn!(seconds = PAUSE.as_secs(), "Redis is too slow: going on without it for a while");
             *self.paused_until.write().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + PAUSE);
+            if self.pauses.fetch_add(1, Ordering::Relaxed) > 0 {
+                // The connection may be dead although nobody says so.
+                self.broken.notify_waiters();
+            }
         }
         Unavailable
     }
 
-    fn is_paused(&self) -> bool {
+    /// Such as that it is full.
+    fn tell_of_refusal(&self, error: &RedisError) {
+        let mut told = self.told_of_refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
+            *told = Some(Instant::now());
+            warn!(error = described(error), "Redis refuses something");
+        }
+    }
+
+    /// Whether it would be asked now.
+    fn is_asked(&self) -> bool {
         let until = *self.paused_until.read().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
+        self.is_connected() && until.is_none_or(|until| Instant::now() >= until)
     }
 
     fn line(&self) -> Option<Line> {

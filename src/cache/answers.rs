@@ -234,8 +234,9 @@ where
         // What is made of nothing costs nothing to make.
         if parts != 0 {
             let whole = Arc::clone(whole);
-            let value = move || rmp_serde::to_vec(&(parts, &whole.value)).ok();
-            fleet.share(LEVEL, &key.identity(), parts, (versions, freshness), value);
+            let bytes = whole.value.bytes();
+            let value = move || rmp_serde::to_vec_named(&(parts, &whole.value)).ok();
+            fleet.share(LEVEL, &key.identity(), parts, (versions, freshness), bytes, value);
         }
     }
 

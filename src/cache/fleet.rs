@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     domain::Source,
     events::Event,
-    replicas::{Fill, Heed, Link, Name, Replicas, Told, Versions},
+    replicas::{Fill, Heed, Link, Name, Replicas, Told, Untold, Versions},
 };
 
 /// What can be written down for another replica, and read there.
@@ -93,6 +93,7 @@ impl Fleet {
         key: &[u8],
         parts: u8,
         (versions, freshness): (Versions, Freshness),
+        bytes: usize,
         value: impl FnOnce() -> Option<Vec<u8>> + Send + 'static,
     ) {
         self.replicas.keep(Fill {
@@ -101,12 +102,13 @@ impl Fleet {
             versions,
             read: freshness.read.instant(),
             fresh_until: freshness.fresh_until.instant(),
+            bytes,
             value: Box::new(value),
         });
     }
 
-    fn tell(&self, parts: u8, tiding: &Tiding) -> Told {
-        self.replicas.tell(parts, &rmp_serde::to_vec(tiding).unwrap_or_default())
+    fn tell(&self, parts: u8, tiding: &Tiding, untold: Untold) -> Told {
+        self.replicas.tell(parts, &rmp_serde::to_vec_named(tiding).unwrap_or_default(), untold)
     }
 }
 
@@ -116,7 +118,8 @@ pub(super) fn pack<V: Portable>(record: Option<&(dyn Any + Send + Sync)>, bytes:
         Some(record) => Some(record.downcast_ref()?),
         None => None,
     };
-    rmp_serde::to_vec(&record.map(|record| (bytes, record))).ok()
+    // With the names of fields: another build may have others.
+    rmp_serde::to_vec_named(&record.map(|record| (bytes, record))).ok()
 }
 
 /// Bits of what a write or purge makes old.
@@ -126,18 +129,29 @@ fn parts_of(touched: &Touched) -> u8 {
 }
 
 impl Stores {
+    /// To be held from before a change is counted here until it is told: what others keep may be from before it.
+    pub(super) fn untold(&self) -> Option<Untold> {
+        self.fleet.as_ref().map(|fleet| fleet.replicas.untold())
+    }
+
     /// Tells the others of a write.
-    pub(super) fn tell_written(&self, touched: &Touched, is_known: bool, events: Vec<Event>) -> Told {
-        let Some(fleet) = &self.fleet else { return Told::nobody() };
-        fleet.tell(parts_of(touched), &Tiding::Written { touched: touched.clone(), is_known, events })
+    pub(super) fn tell_written(
+        &self,
+        touched: &Touched,
+        is_known: bool,
+        events: Vec<Event>,
+        untold: Option<Untold>,
+    ) -> Told {
+        let (Some(fleet), Some(untold)) = (&self.fleet, untold) else { return Told::nobody() };
+        fleet.tell(parts_of(touched), &Tiding::Written { touched: touched.clone(), is_known, events }, untold)
     }
 
     /// Tells the others what is to be forgotten.
-    pub(super) fn tell_purged(&self, purge: &Purge) -> Told {
-        let Some(fleet) = &self.fleet else { return Told::nobody() };
+    pub(super) fn tell_purged(&self, purge: &Purge, untold: Option<Untold>) -> Told {
+        let (Some(fleet), Some(untold)) = (&self.fleet, untold) else { return Told::nobody() };
         let parts =
             purge.sources().into_iter().map(|source| parts_of(&Touched::purge(source, super::keys::Subjects::All)));
-        fleet.tell(parts.fold(0, std::ops::BitOr::bitor), &Tiding::Purged(purge.clone()))
+        fleet.tell(parts.fold(0, std::ops::BitOr::bitor), &Tiding::Purged(purge.clone()), untold)
     }
 }
 
@@ -150,18 +164,21 @@ pub(super) fn versions_of(began: Moment) -> Option<Versions> {
 }
 
 impl Heed for Sources {
-    fn heed(&self, what: &[u8]) -> bool {
+    fn heed(&self, what: &[u8], is_past: bool) -> bool {
         match rmp_serde::from_slice(what) {
             Ok(Tiding::Written { touched, is_known, events }) => {
                 self.stores.records.advance(&touched, is_known);
                 self.stores.sweep(&touched);
-                for event in events {
+                // Those who listen now began later.
+                for event in events.into_iter().filter(|_| !is_past) {
                     self.stores.events.publish(event);
                 }
                 true
             }
             Ok(Tiding::Purged(purge)) => {
-                self.purge_here(&purge);
+                if !is_past {
+                    self.purge_here(&purge);
+                }
                 true
             }
             Err(_) => false,
@@ -170,7 +187,8 @@ impl Heed for Sources {
 
     fn forget_everything(&self) {
         for source in [Source::HautAi, Source::BrainStem] {
-            self.forget(source, super::keys::Subjects::All);
+            // Those who listen may have missed something, too.
+            self.purge_here(&Purge::Source(source));
         }
     }
 
@@ -181,10 +199,17 @@ impl Heed for Sources {
 
 impl Sources {
     /// Hears of what other replicas change, for as long as it is awaited; does not end where there are others.
-    pub async fn keep_up(&self) {
+    pub async fn keep_up(self: &Arc<Self>) {
         match &self.stores.fleet {
             Some(fleet) => fleet.replicas.keep_up(self).await,
             None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until the others were told of everything; what keeps up has to go on meanwhile.
+    pub async fn all_told(&self) {
+        if let Some(fleet) = &self.stores.fleet {
+            fleet.replicas.all_told().await;
         }
     }
 

@@ -33,8 +33,9 @@ impl Sources {
     /// No read that begins afterwards is served from before it, by whatever replica, where they can be told. Gives the number of
     /// records that were thrown out here.
     pub async fn purge(&self, what: &Purge) -> usize {
+        let untold = self.stores.untold();
         let forgotten = self.purge_here(what);
-        self.stores.tell_purged(what).wait().await;
+        self.stores.tell_purged(what, untold).wait().await;
         forgotten
     }
 

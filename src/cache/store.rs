@@ -248,7 +248,14 @@ impl<K: Key> Store<K> {
         if let (Some(fleet), Some(versions)) = (&self.share.fleet, versions_of(began)) {
             let (record, bytes) = (kept.record.clone(), kept.bytes);
             let value = move || pack(record.as_deref(), bytes);
-            fleet.share(self.share.level, &key.identity(), part_of(key).bit(), (versions, kept.freshness), value);
+            fleet.share(
+                self.share.level,
+                &key.identity(),
+                part_of(key).bit(),
+                (versions, kept.freshness),
+                bytes as usize,
+                value,
+            );
         }
     }
 

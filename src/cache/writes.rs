@@ -10,7 +10,7 @@ use super::{PageKey, RecordKey, Store, Touched, fleet::Fleet};
 use crate::{
     domain::{Source, SubjectId},
     events::{Change, Changed, Event, Events},
-    replicas::Told,
+    replicas::{Told, Untold},
     sources::{
         CredentialId, Fault, SourceError,
         write::{Attempt, Written},
@@ -65,6 +65,7 @@ struct Happened {
     events: Vec<Event>,
     /// Whether nobody knows of one of them whether it was carried out.
     is_doubtful: bool,
+    untold: Option<Untold>,
 }
 
 impl SweepAtLast {
@@ -75,8 +76,8 @@ impl SweepAtLast {
 
     fn end_here(&mut self) -> Told {
         let happened = self.happened.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Happened { events, is_doubtful }) = happened else { return Told::nobody() };
-        self.stores.finish(&self.touched, !is_doubtful, events)
+        let Some(Happened { events, is_doubtful, untold }) = happened else { return Told::nobody() };
+        self.stores.finish(&self.touched, !is_doubtful, events, untold)
     }
 }
 
@@ -167,12 +168,12 @@ impl Stores {
     }
 
     /// After writes were counted: what is kept of what they touched goes, and then all are told.
-    fn finish(&self, touched: &Touched, is_known: bool, events: Vec<Event>) -> Told {
+    fn finish(&self, touched: &Touched, is_known: bool, events: Vec<Event>, untold: Option<Untold>) -> Told {
         self.sweep(touched);
         for event in &events {
             self.events.publish(event.clone());
         }
-        self.tell_written(touched, is_known, events)
+        self.tell_written(touched, is_known, events, untold)
     }
 }
 
@@ -205,15 +206,17 @@ impl Watch<'_> {
         }
         // First nothing older can be kept any longer, then what is kept goes, then others are told.
         let is_known = self.affected.is_some();
+        let untold = self.stores.untold();
         self.stores.records.advance(&self.plan.touched, is_known);
         let event = self.event();
         match self.plan.sweep {
-            Sweep::AtOnce => self.stores.finish(&self.plan.touched, is_known, event.into_iter().collect()),
+            Sweep::AtOnce => self.stores.finish(&self.plan.touched, is_known, event.into_iter().collect(), untold),
             Sweep::AtLast(last) => {
                 let mut happened = last.happened.lock().unwrap_or_else(PoisonError::into_inner);
                 let happened = happened.get_or_insert_default();
                 happened.events.extend(event);
                 happened.is_doubtful |= !is_known;
+                happened.untold = happened.untold.take().or(untold);
                 Told::nobody()
             }
         }

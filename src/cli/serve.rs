@@ -15,6 +15,9 @@ use tracing::{info, warn};
 
 use super::{FAILED, PRINT_CONFIG, apart, input, output, reload::Reload};
 
+/// What telling other replicas of the last changes may take.
+const TELLS: Duration = Duration::from_secs(1);
+
 /// What sending the last spans may take.
 const LAST_SPANS: Duration = Duration::from_secs(5);
 
@@ -112,7 +115,11 @@ async fn serve_callers(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        _ = &mut serving => {
+        () = async {
+            let _ = (&mut serving).await;
+            // What was cut short at the end counts, too.
+            let _ = tokio::time::timeout(TELLS, app.all_told()).await;
+        } => {
             info!("stopped");
             Ok(ExitCode::SUCCESS)
         }

@@ -5,7 +5,7 @@ use std::{
     num::NonZeroU32,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -18,7 +18,6 @@ use governor::{
     clock::{Clock as _, DefaultClock},
     state::keyed::DashMapStateStore,
 };
-use moka::sync::Cache;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
@@ -33,13 +32,6 @@ use crate::{
 
 /// The part of an address of IPv6 that one customer usually has to himself.
 const NETWORK: u128 = u128::MAX << 64;
-
-/// A part of what a caller may ask at once, which is granted to one replica ahead.
-const PART_AHEAD: u32 = 20;
-/// How long that is good for; what is left then is lost to the caller.
-const GRANTED_FOR: Duration = Duration::from_secs(1);
-/// Callers of whom that is known.
-const MOST_GRANTED: u64 = 100_000;
 
 /// What is let in.
 pub(super) struct Load {
@@ -56,8 +48,6 @@ struct Rate {
     per_second: NonZeroU32,
     burst: NonZeroU32,
     callers: RateLimiter<Who, DashMapStateStore<Who, RandomState>, DefaultClock>,
-    /// What callers may still ask of this replica without the others being asked.
-    granted: Cache<Who, Arc<AtomicU32>, RandomState>,
 }
 
 impl Rate {
@@ -65,9 +55,7 @@ impl Rate {
         let (per_second, burst) = (NonZeroU32::new(limits.rate)?, limits.burst);
         let quota = Quota::per_second(per_second).allow_burst(burst);
         let callers = RateLimiter::dashmap_with_hasher(quota, RandomState::new());
-        let granted = Cache::builder().max_capacity(MOST_GRANTED).time_to_live(GRANTED_FOR);
-        let granted = granted.build_with_hasher(RandomState::new());
-        Some(Arc::new(Self { per_second, burst, callers, granted }))
+        Some(Arc::new(Self { per_second, burst, callers }))
     }
 }
 
@@ -87,28 +75,15 @@ impl Rate {
         }
     }
 
-    /// Some are granted ahead, so that not every one has to be asked for. Where the others can't be asked, each replica counts by
-    /// itself.
+    /// Where the others can't be asked, each replica counts by itself.
     async fn count_everywhere(&self, replicas: &Replicas, who: &Who, operations: NonZeroU32) -> Result<(), TooMany> {
-        let granted = self.granted.get(who);
-        let take = |left: u32| left.checked_sub(operations.get());
-        if granted.is_some_and(|left| left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()) {
-            return Ok(());
-        }
         if operations > self.burst {
             return Err(TooMany::AtOnce);
         }
-        let ahead = if operations == NonZeroU32::MIN { self.burst.get() / PART_AHEAD } else { 0 };
-        let wanted = operations.get().max(ahead);
         let between = Duration::from_secs(1) / self.per_second.get();
-        match replicas.take(who.name(replicas), between, (self.burst.get(), wanted), ahead > 0).await {
-            Ok(Ok(granted)) => {
-                if let Some(left @ 1..) = granted.checked_sub(operations.get()) {
-                    self.granted.insert(who.clone(), Arc::new(AtomicU32::new(left)));
-                }
-                Ok(())
-            }
-            Ok(Err(wait)) => Err(TooMany::For(wait)),
+        match replicas.take(who.name(replicas), between, self.burst.get(), operations.get()).await {
+            Ok(None) => Ok(()),
+            Ok(Some(wait)) => Err(TooMany::For(wait)),
             Err(Unavailable) => self.count_here(who, operations),
         }
     }

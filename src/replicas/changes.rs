@@ -1,14 +1,26 @@
 //! Word of what changed, from replica to replica: told once, heard by all in the same order, by one stream that each reads to its
 //! end. Reading waits for what comes next, and what comes is also the sign that Redis is there.
 
-use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use redis::{
     RedisResult, Value,
     streams::{StreamId, StreamRangeReply, StreamReadReply},
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
+    task::yield_now,
     time::{sleep, timeout},
 };
 use tracing::{info, warn};
@@ -23,13 +35,18 @@ const SLACK: Duration = Duration::from_millis(400);
 const MATTERS_FOR_MS: u64 = 60_000;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// Rounds of deleting what one change made old.
-const MOST_ROUNDS: usize = 10_000;
+/// How often deleting what a change made old may fail before it is left to expire.
+const MOST_FAILURES: usize = 10;
+/// Entries of the stream that are read at once.
+const AT_ONCE: usize = 1_000;
+/// A connection that holds for so long was a good one.
+const HELD: Duration = Duration::from_secs(5);
 
 /// Who wants to know what others changed.
-pub trait Heed: Sync {
-    /// Another replica told this. Gives whether it could be understood; else everything is to be forgotten.
-    fn heed(&self, what: &[u8]) -> bool;
+pub trait Heed: Send + Sync + 'static {
+    /// Another replica told this, just now or, where it is `past`, before this one was there. Gives whether it could be understood; else
+    /// everything is to be forgotten.
+    fn heed(&self, what: &[u8], is_past: bool) -> bool;
 
     /// Anything may have changed.
     fn forget_everything(&self);
@@ -43,6 +60,25 @@ pub(super) struct Tiding {
     parts: u8,
     what: Vec<u8>,
     told: oneshot::Sender<()>,
+    /// Goes when it is.
+    _untold: Untold,
+}
+
+/// A change of this replica's that Redis does not know of yet: what lies there may be from before it. It has to be there before anybody can
+/// read what the change left.
+pub struct Untold(Arc<AtomicUsize>);
+
+impl Untold {
+    pub(super) fn one_more(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Untold {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Changes to be told, in their order.
@@ -63,6 +99,8 @@ pub(super) struct Position {
     versions: Versions,
     /// The last entry of the stream.
     last: String,
+    /// How often in a row the versions were further on without a change that says so.
+    behind: u32,
 }
 
 /// Resolves when a change was told.
@@ -100,12 +138,27 @@ impl From<redis::RedisError> for Lost {
 }
 
 impl Replicas {
+    /// Something is about to change here. Until it was told, nothing is found in Redis.
+    pub fn untold(&self) -> Untold {
+        Untold::one_more(&self.untold)
+    }
+
+    /// Waits until everything was told.
+    pub async fn all_told(&self) {
+        while self.untold.load(Ordering::SeqCst) > 0 {
+            sleep(SHORTEST_PAUSE).await;
+        }
+    }
+
     /// Tells the others that parts changed (as bits), now or as soon as Redis is there. `what` is for their [`Heed`].
-    pub fn tell(&self, parts: u8, what: &[u8]) -> Told {
+    pub fn tell(&self, parts: u8, what: &[u8], untold: Untold) -> Told {
         let (told, receiver) = oneshot::channel();
         let what = self.seal.seal(self.keys.changes.as_bytes(), what).unwrap_or_default();
-        if self.tidings.0.try_send(Tiding { parts, what, told }).is_err() {
-            self.lost_count.store(true, Ordering::Relaxed);
+        let tiding = Tiding { parts, what, told, _untold: untold };
+        if let Err(TrySendError::Full(Tiding { _untold, .. }) | TrySendError::Closed(Tiding { _untold, .. })) =
+            self.tidings.0.try_send(tiding)
+        {
+            self.too_many.lock().unwrap_or_else(PoisonError::into_inner).push(_untold);
             return Told::nobody();
         }
         match self.line() {
@@ -123,7 +176,8 @@ impl Replicas {
             }
             let Some(Tiding { parts, what, .. }) = &tidings.first else { return };
             self.tell_one(*parts, what).await;
-            if self.lost_count.swap(false, Ordering::Relaxed) {
+            let too_many = std::mem::take(&mut *self.too_many.lock().unwrap_or_else(PoisonError::into_inner));
+            if !too_many.is_empty() {
                 // Nobody can read it: all forget everything.
                 self.tell_one(0b1111, &[]).await;
             }
@@ -137,18 +191,19 @@ impl Replicas {
     async fn tell_one(&self, parts: u8, what: &[u8]) {
         let parts: String = (0..4).filter(|part| parts & (1 << part) != 0).map(|part| part.to_string()).collect();
         let mut script = scripts::TELL.prepare_invoke();
-        script.key(&self.keys.versions).key(&self.keys.changes).arg(self.me).arg(&parts).arg(self.me).arg(what);
+        script.key(&self.keys.versions).key(&self.keys.changes);
+        script.arg(self.me).arg(&parts).arg(self.me).arg(what).arg(&self.keys.index);
         let (mut tries, mut pause) = (0, SHORTEST_PAUSE);
         let now = loop {
-            tries += 1;
             // Also where nothing else is asked because Redis is slow: the others must know.
-            if let Some(mut line) = self.line()
-                && let Ok(Ok(now)) = timeout(PATIENCE, script.invoke_async::<Value>(&mut line)).await
-                && let Ok(now) = versions(now)
-            {
-                break now;
+            if let Some(mut line) = self.line() {
+                tries += 1;
+                let told = timeout(PATIENCE, script.invoke_async::<Value>(&mut line)).await;
+                if let Some(now) = told.ok().and_then(Result::ok).and_then(|now| versions(now).ok()) {
+                    break now;
+                }
+                self.broken.notify_waiters();
             }
-            self.broken.notify_waiters();
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         };
@@ -165,13 +220,24 @@ impl Replicas {
     async fn sweep(&self, part: usize, version: u64) {
         let mut script = scripts::SWEEP.prepare_invoke();
         script.key(format!("{}{part}:{version}", self.keys.index));
-        for _ in 0..MOST_ROUNDS {
-            let Some(mut line) = self.line() else { return };
-            match timeout(PATIENCE, script.invoke_async::<u64>(&mut line)).await {
-                Ok(Ok(500)) => {}
-                _ => return,
+        let mut failures = 0;
+        while failures < MOST_FAILURES {
+            let swept = match self.line() {
+                Some(mut line) => {
+                    timeout(PATIENCE, script.invoke_async::<u64>(&mut line)).await.ok().and_then(Result::ok)
+                }
+                None => None,
+            };
+            match swept {
+                Some(scripts::SWEPT_AT_ONCE) => {}
+                Some(_) => return,
+                None => {
+                    failures += 1;
+                    sleep(LONGEST_PAUSE).await;
+                }
             }
         }
+        warn!("Redis did not let go of values from before a change; nobody can find them, and they expire");
     }
 
     pub(super) async fn follow(&self, heed: &impl Heed) {
@@ -179,17 +245,15 @@ impl Replicas {
         let mut pause = SHORTEST_PAUSE;
         let mut was_told = false;
         loop {
-            let (mut heard, mut was_connected) = (false, false);
-            let lost = self.follow_one_line(heed, &mut position, &mut heard).await;
-            std::mem::swap(&mut was_connected, &mut heard);
+            let mut since = None;
+            let Err(lost) = self.follow_line(heed, &mut position, &mut since).await;
             self.set_line(None);
             self.metrics.connected.set(0);
             heed.stand(Link::Cut);
-            if was_connected {
+            if since.is_some_and(|since: Instant| since.elapsed() > HELD) {
                 (pause, was_told) = (SHORTEST_PAUSE, false);
             }
-            if !was_told {
-                was_told = true;
+            if !std::mem::replace(&mut was_told, true) {
                 let why = match &lost {
                     Lost::Failed(error) => described(error),
                     Lost::Gap => "it is not the one that it was".to_owned(),
@@ -201,82 +265,81 @@ impl Replicas {
         }
     }
 
-    /// Heeds what comes by one connection, until it breaks.
-    async fn follow_one_line(&self, heed: &impl Heed, position: &mut Option<Position>, heard: &mut bool) -> Lost {
-        match self.follow_line(heed, position, heard).await {
-            Ok(never) => never,
-            Err(lost) => lost,
-        }
-    }
-
+    /// Heeds what comes by one connection, until it breaks. `since` when it has heard everything is noted.
     async fn follow_line(
         &self,
         heed: &impl Heed,
         position: &mut Option<Position>,
-        heard: &mut bool,
-    ) -> Result<Lost, Lost> {
+        since: &mut Option<Instant>,
+    ) -> Result<Infallible, Lost> {
         let line = Line::open(&self.urls, PATIENCE).await?;
         let mut ear = Line::open(&self.urls, HEARTBEAT + SLACK).await?;
-        self.catch_up(&mut ear, heed, position).await?;
-        let Some(position) = position else { return Ok(Lost::Gap) };
-        self.set_line(Some(line));
-        self.metrics.connected.set(1);
-        heed.stand(Link::At(position.versions));
-        *heard = true;
-        info!("connected to Redis");
+        let mut at = self.catch_up(&mut ear, heed, position.take()).await?;
         // Whatever broke before this line was there did not break it.
         let broken = self.broken.notified();
         tokio::pin!(broken);
         broken.as_mut().enable();
-        let mut behind = 0;
-        loop {
-            let entries = tokio::select! {
-                entries = self.next(&mut ear, &position.last, HEARTBEAT) => entries?,
-                () = &mut broken => return Ok(Lost::Failed((redis::ErrorKind::Io, "a connection broke").into())),
+        self.set_line(Some(line));
+        self.metrics.connected.set(1);
+        heed.stand(Link::At(at.versions));
+        *since = Some(Instant::now());
+        info!("connected to Redis");
+        let lost = loop {
+            let lost = tokio::select! {
+                heard = self.hear(&mut ear, heed, &mut at) => heard.err(),
+                () = &mut broken => Some(Lost::Failed((redis::ErrorKind::Io, "a connection broke").into())),
             };
-            let is_quiet = entries.is_empty();
-            if !self.heed_all(entries, heed, position) {
-                return Ok(Lost::Gap);
+            if let Some(lost) = lost {
+                break lost;
             }
-            let now: Value = self.asking_for_versions().query_async(&mut ear).await?;
-            let now = versions(now)?;
-            if now == position.versions {
-                behind = 0;
-                heed.stand(Link::At(position.versions));
-                continue;
-            }
-            // What came in between is read next, unless it is not there.
-            behind += u32::from(is_quiet);
-            if !position.versions.may_become(now) || behind > 1 {
-                return Ok(Lost::Gap);
-            }
+        };
+        *position = Some(at);
+        Err(lost)
+    }
+
+    /// Waits for what comes next, or for the sign that nothing did, and heeds it.
+    async fn hear(&self, ear: &mut Line, heed: &impl Heed, at: &mut Position) -> Result<(), Lost> {
+        let entries = self.next(ear, &at.last, HEARTBEAT).await?;
+        let (is_quiet, is_all) = (entries.is_empty(), entries.len() < AT_ONCE);
+        if !self.heed_all(entries, heed, at).await {
+            return Err(Lost::Gap);
         }
+        let now: Value = self.asking_for_versions().query_async(ear).await?;
+        let now = versions(now)?;
+        // What came in between is read next, unless it is not there.
+        at.behind = if is_quiet && now != at.versions { at.behind + 1 } else { 0 };
+        if !at.versions.may_become(now) || at.behind > 1 {
+            return Err(Lost::Gap);
+        }
+        if is_all {
+            heed.stand(Link::At(at.versions));
+        }
+        Ok(())
     }
 
     /// From where this replica was to where things stand.
-    async fn catch_up(&self, ear: &mut Line, heed: &impl Heed, position: &mut Option<Position>) -> RedisResult<()> {
+    async fn catch_up(&self, ear: &mut Line, heed: &impl Heed, position: Option<Position>) -> RedisResult<Position> {
         let (mut now, mut last, time) = self.stand(ear).await?;
         let is_new = position.is_none();
-        if let Some(position) = position.as_mut().filter(|position| position.versions.may_become(now)) {
-            let mut is_whole = true;
-            while is_whole && position.last != last {
-                let entries = self.next(ear, &position.last, Duration::ZERO).await?;
-                is_whole = !entries.is_empty() && self.heed_all(entries, heed, position);
+        if let Some(mut at) = position {
+            if at.versions.may_become(now) {
+                let mut is_whole = true;
                 // More may have come in the meantime.
-                if now.may_become(position.versions) {
-                    break;
+                while is_whole && !now.may_become(at.versions) {
+                    let entries = self.next(ear, &at.last, Duration::ZERO).await?;
+                    is_whole = !entries.is_empty() && self.heed_all(entries, heed, &mut at).await;
                 }
+                if is_whole {
+                    return Ok(at);
+                }
+            } else if at.versions.epoch == now.epoch {
+                // It forgot changes: what was kept since then may be from before them.
+                let new = uuid::Uuid::new_v4().as_u64_pair().0;
+                let mut renew = scripts::RENEW.prepare_invoke();
+                renew.key(&self.keys.versions).arg(now.epoch).arg(new);
+                renew.invoke_async::<()>(ear).await?;
+                (now, last, _) = self.stand(ear).await?;
             }
-            if is_whole && now.may_become(position.versions) {
-                return Ok(());
-            }
-        } else if position.as_ref().is_some_and(|position| position.versions.epoch == now.epoch) {
-            // It forgot changes: what was kept since then may be from before them.
-            let new = uuid::Uuid::new_v4().as_u64_pair().0;
-            let mut renew = scripts::RENEW.prepare_invoke();
-            renew.key(&self.keys.versions).arg(now.epoch).arg(new);
-            renew.invoke_async::<()>(ear).await?;
-            (now, last, _) = self.stand(ear).await?;
         }
         if !is_new {
             self.metrics.lost.inc();
@@ -286,12 +349,11 @@ impl Replicas {
         let lately: StreamRangeReply =
             redis::cmd("XRANGE").arg(&self.keys.changes).arg(since).arg("+").query_async(ear).await?;
         for entry in lately.ids {
-            if self.what(&entry.map).is_some_and(|what| !heed.heed(&what)) {
+            if self.what(&entry.map).is_some_and(|what| !heed.heed(&what, true)) {
                 heed.forget_everything();
             }
         }
-        *position = Some(Position { versions: now, last });
-        Ok(())
+        Ok(Position { versions: now, last, behind: 0 })
     }
 
     async fn stand(&self, ear: &mut Line) -> RedisResult<(Versions, String, u64)> {
@@ -310,7 +372,7 @@ impl Replicas {
     /// What was told after that, once something was, or the time is over.
     async fn next(&self, ear: &mut Line, after: &str, wait: Duration) -> RedisResult<Vec<StreamId>> {
         let mut read = redis::cmd("XREAD");
-        read.arg("COUNT").arg(1_000);
+        read.arg("COUNT").arg(AT_ONCE);
         if !wait.is_zero() {
             read.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         }
@@ -320,21 +382,22 @@ impl Replicas {
     }
 
     /// Heeds changes in their order; gives whether each followed upon the one before.
-    fn heed_all(&self, entries: Vec<StreamId>, heed: &impl Heed, position: &mut Position) -> bool {
+    async fn heed_all(&self, entries: Vec<StreamId>, heed: &impl Heed, at: &mut Position) -> bool {
         for entry in entries {
             let Some((then, parts)) = told_of(&entry.map) else { return false };
-            if position.versions.after(&parts) != then {
+            if at.versions.after(&parts) != then {
                 return false;
             }
             if !self.is_mine(&entry.map) {
                 self.metrics.heard.inc();
-                if !self.what(&entry.map).is_some_and(|what| heed.heed(&what)) {
+                if !self.what(&entry.map).is_some_and(|what| heed.heed(&what, false)) {
                     self.metrics.lost.inc();
                     heed.forget_everything();
                 }
             }
-            *position = Position { versions: then, last: entry.id };
-            heed.stand(Link::At(then));
+            *at = Position { versions: then, last: entry.id, behind: 0 };
+            // Each looks at all that is kept.
+            yield_now().await;
         }
         true
     }

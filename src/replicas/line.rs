@@ -43,7 +43,7 @@ impl Line {
             AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(patience));
         let client = Client::open(url.expose_secret())?;
         let mut line = client.get_multiplexed_async_connection_with_config(&config).await?;
-        // Who may not ask is on a server that says by itself where to go.
+        // Who may not ask is taken to be on a server that is alone.
         let info: String = redis::cmd("INFO").arg("cluster").query_async(&mut line).await.unwrap_or_default();
         Ok((line, info.contains("cluster_enabled:1")))
     }

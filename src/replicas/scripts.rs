@@ -52,13 +52,20 @@ pub(super) static FILL: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Counts a change and tells of it, whatever memory is left. `KEYS[2]` is the stream; `ARGV` is an epoch should there be none, the
-/// parts that changed, who tells, and what.
+/// How many values are deleted at once.
+pub(super) const SWEPT_AT_ONCE: u64 = 500;
+
+/// Counts a change and tells of it, whatever memory is left, and deletes the first of what it made old. `KEYS[2]` is the stream; `ARGV` is an
+/// epoch should there be none, the parts that changed, who tells, what, and the beginning of the names of indexes.
 pub(super) static TELL: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"#!lua flags=allow-oom
         redis.call('HSETNX', KEYS[1], 'e', ARGV[1])
-        for part in string.gmatch(ARGV[2], '%d') do redis.call('HINCRBY', KEYS[1], part, 1) end
+        for part in string.gmatch(ARGV[2], '%d') do
+            local count = redis.call('HINCRBY', KEYS[1], part, 1)
+            local old = redis.call('SPOP', ARGV[5] .. part .. ':' .. (count - 1), 500)
+            if #old > 0 then redis.call('UNLINK', unpack(old)) end
+        end
         local now = redis.call('HMGET', KEYS[1], 'e', '0', '1', '2', '3')
         redis.call('XADD', KEYS[2], 'MAXLEN', '~', 10000, '*',
             'e', now[1], '0', now[2] or 0, '1', now[3] or 0, '2', now[4] or 0, '3', now[5] or 0,
@@ -76,6 +83,11 @@ pub(super) static STAND: LazyLock<Script> = LazyLock::new(|| {
         local time = redis.call('TIME')
         return {redis.call('HMGET', KEYS[1], 'e', '0', '1', '2', '3'), last[1] and last[1][1] or '0-0', time[1] * 1000}",
     )
+});
+
+/// Ends a claim where it is still whose it was: `ARGV[1]`.
+pub(super) static RELEASE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('UNLINK', KEYS[1]) end return 0")
 });
 
 /// Begins a new epoch where it is still this one. `ARGV` is the old one and the new one.
@@ -98,7 +110,7 @@ pub(super) static SWEEP: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// Lets a caller ask, by the generic cell rate algorithm: `ARGV` is microseconds between two requests, how many may come at
-/// once, how many are wanted, and whether fewer will do. Gives how many were granted, and microseconds until more are.
+/// once, and how many are wanted. Gives microseconds until they are granted; 0: they are.
 pub(super) static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -107,12 +119,9 @@ pub(super) static TAKE: LazyLock<Script> = LazyLock::new(|| {
         local now = time[1] * 1000000 + time[2]
         local arrival = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
         local free = math.floor((now + between * burst - arrival) / between)
-        if free < wanted and (ARGV[4] == '0' or free < 1) then
-            return {0, arrival + between * math.min(wanted, burst) - now - between * burst}
-        end
-        local granted = math.min(free, wanted)
-        arrival = arrival + granted * between
+        arrival = arrival + wanted * between
+        if free < wanted then return arrival - now - between * burst end
         redis.call('SET', KEYS[1], string.format('%.0f', arrival), 'PX', math.ceil((arrival - now) / 1000))
-        return {granted, 0}",
+        return 0",
     )
 });

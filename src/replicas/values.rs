@@ -1,9 +1,13 @@
 //! Values that replicas share: kept with the versions that they were read under, and found by whoever is no further behind.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use redis::{RedisResult, Value};
 use serde::{Deserialize, Serialize};
+use tokio::task::yield_now;
 
 use super::{Name, PATIENCE, Replicas, Unavailable, Versions, changes::versions, scripts};
 
@@ -12,6 +16,8 @@ const LONGEST: usize = 4 << 20;
 /// Values, and bytes of them, that are brought there at once.
 const MOST_AT_ONCE: usize = 256;
 const MOST_BYTES_AT_ONCE: usize = 8 << 20;
+/// Bytes of values that wait to be brought there.
+const MOST_WAITING_BYTES: usize = 64 << 20;
 
 /// A value to be kept for others.
 pub struct Fill {
@@ -24,6 +30,8 @@ pub struct Fill {
     pub read: Instant,
     /// Until when it is kept.
     pub fresh_until: Instant,
+    /// About so many bytes, until then.
+    pub bytes: usize,
     /// Makes its bytes; `None`: it is not to be shared.
     pub value: Box<dyn FnOnce() -> Option<Vec<u8>> + Send>,
 }
@@ -50,6 +58,10 @@ struct Head {
 impl Replicas {
     /// The values among these that are there and not from before a change. `what` they are is for the metrics.
     pub async fn look_up(&self, what: &'static str, names: &[Name]) -> Vec<Option<Found>> {
+        // What is there may be from before something that this replica changed.
+        if self.untold.load(Ordering::SeqCst) > 0 {
+            return names.iter().map(|_| None).collect();
+        }
         let keys: Vec<String> = names.iter().map(|name| self.key(*name)).collect();
         let mut script = scripts::LOOK_UP.prepare_invoke();
         script.key(&self.keys.versions).key(&keys);
@@ -84,7 +96,10 @@ impl Replicas {
 
     /// Brings a value to Redis, when there is time. Nobody waits for it, and it may be dropped.
     pub fn keep(&self, fill: Fill) {
-        if self.fills.0.try_send(fill).is_err() {
+        let bytes = fill.bytes;
+        let waiting = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if waiting > MOST_WAITING_BYTES || !self.is_asked() || self.fills.0.try_send(fill).is_err() {
+            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.metrics.dropped.inc();
         }
     }
@@ -94,7 +109,9 @@ impl Replicas {
         let mut fills = Vec::new();
         loop {
             waiting.recv_many(&mut fills, MOST_AT_ONCE).await;
+            let bytes = fills.iter().map(|fill| fill.bytes).sum();
             self.fill(fills.drain(..)).await;
+            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
 
@@ -109,7 +126,10 @@ impl Replicas {
             while let Some(fill) = fills.next_if(|fill| fits(fill, bytes)) {
                 let (parts, counts, key) = (fill.parts, fill.versions.counts, self.key(fill.name));
                 let left = fill.fresh_until.saturating_duration_since(Instant::now());
-                let Some(sealed) = self.sealed(&key, fill, left).filter(|_| !left.is_zero()) else {
+                // Each may be a long list.
+                yield_now().await;
+                let is_wanted = !left.is_zero() && self.is_asked();
+                let Some(sealed) = is_wanted.then(|| self.sealed(&key, fill, left)).flatten() else {
                     self.metrics.dropped.inc();
                     continue;
                 };
@@ -181,21 +201,21 @@ impl Replicas {
     /// Nobody knows.
     pub async fn claim(&self, what: &'static str, name: Name, keep_for: Duration) -> Result<bool, Unavailable> {
         let mut set = redis::cmd("SET");
-        set.arg(self.other(what, name)).arg("").arg("NX").arg("PX").arg(millis(keep_for).max(1));
+        set.arg(self.other(what, name)).arg(self.me).arg("NX").arg("PX").arg(millis(keep_for).max(1));
         let done = self.ask(async |line| set.query_async::<Option<String>>(line).await).await?;
         Ok(done.is_some())
     }
 
-    /// Ends a claim.
+    /// Ends a claim of this replica's.
     pub async fn release(&self, what: &'static str, name: Name) {
-        let mut unlink = redis::cmd("UNLINK");
-        unlink.arg(self.other(what, name));
+        let mut script = scripts::RELEASE.prepare_invoke();
+        script.key(self.other(what, name)).arg(self.me);
         // It ends by itself.
-        let _ = self.ask(async |line| unlink.query_async::<()>(line).await).await;
+        let _ = self.ask(async |line| script.invoke_async::<()>(line).await).await;
     }
 
-    /// Lets somebody ask so many times, who may do so once in `between` and `burst` times at once; where `fewer` will do, as often
-    /// as there is room. Gives how often, and else how long to wait.
+    /// Lets somebody ask so many times, who may do so once in `between` and `burst` times at once; gives how long to wait where that is too
+    /// often. More than `burst` are never granted.
     ///
     /// # Errors
     ///
@@ -204,14 +224,14 @@ impl Replicas {
         &self,
         name: Name,
         between: Duration,
-        (burst, wanted): (u32, u32),
-        fewer: bool,
-    ) -> Result<Result<u32, Duration>, Unavailable> {
+        burst: u32,
+        wanted: u32,
+    ) -> Result<Option<Duration>, Unavailable> {
         let mut script = scripts::TAKE.prepare_invoke();
         let between = u64::try_from(between.as_micros()).unwrap_or(u64::MAX).max(1);
-        script.key(self.other("rate", name)).arg(between).arg(burst).arg(wanted).arg(u8::from(fewer));
-        let (granted, wait) = self.ask(async |line| script.invoke_async::<(u32, u64)>(line).await).await?;
-        Ok(if granted > 0 { Ok(granted) } else { Err(Duration::from_micros(wait)) })
+        script.key(self.other("rate", name)).arg(between).arg(burst).arg(wanted);
+        let wait = self.ask(async |line| script.invoke_async::<u64>(line).await).await?;
+        Ok((wait > 0).then(|| Duration::from_micros(wait)))
     }
 
     fn other(&self, what: &str, name: Name) -> String {

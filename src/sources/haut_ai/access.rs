@@ -165,19 +165,24 @@ impl Access {
                 return unless_denied(Source::HautAi, answer, attempt);
             }
         };
-        let token = login.session(source, None).await?.authorization.clone();
-        request.authorization = Some(token.clone());
-        let answer = source.client.send_noting(&request, attempt).await?;
-        if answer.status.as_u16() != 401 {
-            return Ok(answer);
+        let mut rejected: Option<HeaderValue> = None;
+        // The second one may be what another replica left; after that it is this one's own.
+        let mut tries = if login.shared.is_some() { 3 } else { 2 };
+        loop {
+            let token = login.session(source, rejected.as_ref()).await?.authorization.clone();
+            request.authorization = Some(token.clone());
+            let answer = source.client.send_noting(&request, attempt).await?;
+            tries -= 1;
+            if answer.status.as_u16() != 401 {
+                return Ok(answer);
+            }
+            if tries == 0 {
+                login.give_up().await;
+                return Ok(answer);
+            }
+            attempt.not_executed();
+            rejected = Some(token);
         }
-        attempt.not_executed();
-        request.authorization = Some(login.session(source, Some(&token)).await?.authorization.clone());
-        let answer = source.client.send_noting(&request, attempt).await?;
-        if answer.status.as_u16() == 401 {
-            login.give_up().await;
-        }
-        Ok(answer)
     }
 }
 
@@ -360,7 +365,13 @@ impl Shared {
                 return SharedSession::Found(session);
             }
             match self.replicas.claim("login-claim", self.name, OTHERS_LOGIN).await {
-                Ok(true) => return SharedSession::Mine,
+                Ok(true) => {
+                    // Another one may have got it since.
+                    let other = self.session().await.filter(|session| rejected != Some(&session.authorization));
+                    let Some(session) = other else { return SharedSession::Mine };
+                    self.release().await;
+                    return SharedSession::Found(session);
+                }
                 Ok(false) if Instant::now() < give_up => sleep(LOOK).await,
                 Ok(false) | Err(_) => return SharedSession::Unknown,
             }

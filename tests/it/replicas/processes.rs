@@ -6,10 +6,13 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use super::*;
 use crate::{process::Serving, util::TestApp};
+
+const LOST: &str = "Redis is lost: nothing is shared, and what is kept is served for a second only";
 
 /// Starts one over these upstreams.
 fn start(redis: &Redis, upstreams: &TestApp) -> Serving {
@@ -67,6 +70,27 @@ async fn the_others_go_on_when_one_is_killed() {
         fleet::eventually(async || (description(&read(replica)) == "its last words").then_some(())).await;
         assert!(replica.exchange("GET /health/ready HTTP/1.1", "").starts_with("HTTP/1.1 200"));
     }
+}
+
+/// The operator is told once when Redis is lost, and once when it is back, however often it is tried meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_once_that_redis_is_lost_and_once_that_it_is_back() {
+    let mut redis = Redis::start().await;
+    let upstreams = TestApp::new().await;
+    let mut replica = start(&redis, &upstreams);
+    let log = replica.rest_of_the_log();
+    let is_connected =
+        |replica: &Serving| replica.exchange("GET /metrics HTTP/1.1", "").contains("subject_gateway_redis_connected 1");
+    fleet::eventually(async || is_connected(&replica).then_some(())).await;
+    redis.kill();
+    fleet::eventually(async || (!is_connected(&replica)).then_some(())).await;
+    // Long enough for some tries.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    redis.again().await;
+    fleet::eventually(async || is_connected(&replica).then_some(())).await;
+    replica.terminate();
+    let log = log.join().unwrap();
+    assert_eq!((log.matches(LOST).count(), log.matches("connected to Redis").count()), (1, 2), "{log}");
 }
 
 /// One after the other is replaced while clients ask: whoever is told to go elsewhere does, and no request is lost.

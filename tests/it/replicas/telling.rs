@@ -119,6 +119,54 @@ async fn redis_never_has_anything_from_before_an_answered_write() {
     assert!(checked > 0);
 }
 
+/// Whoever reads through the replica that wrote never finds what was before, although Redis still has it for a moment, and others bring it
+/// back there.
+#[tokio::test(flavor = "multi_thread")]
+async fn through_the_replica_that_wrote_nothing_older_is_ever_seen() {
+    let fleet = Fleet::of(2).await;
+    let (fleet, last) = (&fleet, &AtomicU64::new(0));
+    let writing = async {
+        for round in 1..=60_u64 {
+            no_errors(&fleet.replicas[0].post(&update(ANIMAL, &round.to_string())).await);
+            last.store(round, Ordering::SeqCst);
+            let found: u64 = description(&fleet.replicas[0].query(&subject(ANIMAL)).await).parse().unwrap();
+            assert_eq!(found, round);
+        }
+        last.store(u64::MAX, Ordering::SeqCst);
+    };
+    let reading = async |replica: usize| {
+        loop {
+            let at_least = last.load(Ordering::SeqCst);
+            if at_least == u64::MAX {
+                break;
+            }
+            let found: u64 = description(&fleet.replicas[replica].query(&subject(ANIMAL)).await).parse().unwrap_or(0);
+            assert!(replica == 1 || found >= at_least, "found {found} after {at_least} was answered");
+            tokio::task::yield_now().await;
+        }
+    };
+    futures::join!(writing, reading(0), reading(0), reading(1), reading(1));
+}
+
+/// What was written while Redis was not heard is not found there when it is back, by whoever wrote it neither.
+#[tokio::test]
+async fn a_write_while_cut_off_is_not_undone_by_what_lies_in_redis() {
+    for _ in 0..5 {
+        let fleet = Fleet::of(2).await;
+        let [writer, other] = &fleet.replicas[..] else { panic!("two") };
+        other.query(&subject(ANIMAL)).await;
+        fleet.settled().await;
+        fleet.redis.freeze();
+        writer.cut_off().await;
+        no_errors(&writer.post(&update(ANIMAL, "meanwhile")).await);
+        fleet.redis.thaw();
+        writer.connected().await;
+        for _ in 0..20 {
+            assert_eq!(description(&writer.query(&subject(ANIMAL)).await), "meanwhile");
+        }
+    }
+}
+
 /// The same, where the upstream answers reads so late that writes overtake them.
 #[tokio::test]
 async fn a_read_that_a_write_overtook_is_not_shared() {
