@@ -194,7 +194,7 @@ impl Replicas {
         let _: redis::Value = scripts::STAND
             .key(&self.keys.versions)
             .key(&self.keys.changes)
-            .arg(self.me)
+            .arg(changes::new_epoch())
             .invoke_async(&mut line)
             .await
             .map_err(words)?;

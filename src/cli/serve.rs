@@ -100,11 +100,12 @@ async fn serve_callers(
     let limits = &config.limits;
     let terms = Terms { head: limits.head, sockets: limits.sockets, grace: gateway.shutdown, ..Terms::default() };
     let serving = server::serve(listener, app.front(), stop, terms);
-    tokio::pin!(serving);
+    let keeping_up = keep_up(app, reload.as_mut());
+    tokio::pin!(serving, keeping_up);
     let drain = tokio::select! {
         _ = &mut serving => return Ok(ExitCode::FAILURE),
         signal = signals.next() => if signal == Signal::Terminate { gateway.drain } else { Duration::ZERO },
-        () = keep_up(app, reload.as_mut()) => Duration::ZERO,
+        () = &mut keeping_up => Duration::ZERO,
     };
     info!("shutting down");
     app.readiness().set_shutting_down();
@@ -124,7 +125,7 @@ async fn serve_callers(
             Ok(ExitCode::SUCCESS)
         }
         () = stop => Ok(ExitCode::FAILURE),
-        () = app.keep_up() => Ok(ExitCode::FAILURE),
+        () = &mut keeping_up => Ok(ExitCode::FAILURE),
         _ = signals.next() => {
             warn!("stopped at once by a second signal");
             Ok(ExitCode::from(FAILED))

@@ -192,7 +192,7 @@ impl Replicas {
         let parts: String = (0..4).filter(|part| parts & (1 << part) != 0).map(|part| part.to_string()).collect();
         let mut script = scripts::TELL.prepare_invoke();
         script.key(&self.keys.versions).key(&self.keys.changes);
-        script.arg(self.me).arg(&parts).arg(self.me).arg(what).arg(&self.keys.index);
+        script.arg(new_epoch()).arg(&parts).arg(self.me).arg(what).arg(&self.keys.index);
         let (mut tries, mut pause) = (0, SHORTEST_PAUSE);
         let now = loop {
             // Also where nothing else is asked because Redis is slow: the others must know.
@@ -334,9 +334,8 @@ impl Replicas {
                 }
             } else if at.versions.epoch == now.epoch {
                 // It forgot changes: what was kept since then may be from before them.
-                let new = uuid::Uuid::new_v4().as_u64_pair().0;
                 let mut renew = scripts::RENEW.prepare_invoke();
-                renew.key(&self.keys.versions).arg(now.epoch).arg(new);
+                renew.key(&self.keys.versions).arg(now.epoch).arg(new_epoch());
                 renew.invoke_async::<()>(ear).await?;
                 (now, last, _) = self.stand(ear).await?;
             }
@@ -358,7 +357,7 @@ impl Replicas {
 
     async fn stand(&self, ear: &mut Line) -> RedisResult<(Versions, String, u64)> {
         let mut script = scripts::STAND.prepare_invoke();
-        script.key(&self.keys.versions).key(&self.keys.changes).arg(self.me);
+        script.key(&self.keys.versions).key(&self.keys.changes).arg(new_epoch());
         let (now, last, time): (Value, String, u64) = script.invoke_async(ear).await?;
         Ok((versions(now)?, last, time))
     }
@@ -415,6 +414,11 @@ impl Replicas {
 
 fn text(entry: &HashMap<String, Value>, field: &str) -> Option<String> {
     redis::from_redis_value(entry.get(field)?.clone()).ok()
+}
+
+/// Never one that was before: whoever remembers it has to notice that its Redis is another one.
+pub(super) fn new_epoch() -> u64 {
+    uuid::Uuid::new_v4().as_u64_pair().0
 }
 
 /// The versions after a change, and the parts that it changed.
