@@ -8,7 +8,6 @@ use std::{
 };
 
 use regex::Regex;
-use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::{Value, json};
 
 use super::{CHANGES, LIST, named, post, told};
@@ -33,10 +32,10 @@ fn panels() -> Vec<(String, String)> {
 
 /// What every alert is about, by its name, and where it sends whoever it wakes.
 fn alerts() -> Vec<(String, String, String)> {
-    let documents = Yaml::load_from_str(ALERTS).unwrap();
-    let text = |yaml: &Yaml<'_>| yaml.as_str().unwrap().to_owned();
-    let groups = documents[0]["groups"].as_sequence().unwrap();
-    let rules = groups.iter().flat_map(|group| group["rules"].as_sequence().unwrap());
+    let rules: Value = serde_saphyr::from_str(ALERTS).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let groups = rules["groups"].as_array().unwrap();
+    let rules = groups.iter().flat_map(|group| group["rules"].as_array().unwrap());
     rules.map(|rule| (text(&rule["alert"]), text(&rule["expr"]), text(&rule["annotations"]["runbook"]))).collect()
 }
 
