@@ -60,6 +60,11 @@ impl App {
         self.service.reload(config)
     }
 
+    /// Counts, for the metrics, that the configuration was to be taken over anew: whether that went well, from reading it on.
+    pub fn reloaded(&self, is_ok: bool) {
+        self.service.reloaded(is_ok);
+    }
+
     /// Reaches for what callers are checked by, once; `None`: there is nothing to be reached.
     pub async fn check_access(&self) -> Option<Checked> {
         self.service.access().check().await

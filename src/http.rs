@@ -52,7 +52,7 @@ use self::{
     bounds::Bounds,
     connections::Connections,
     load::Load,
-    metrics::{Operations, Told, Traffic},
+    metrics::{Operations, Reloads, Told, Traffic},
     persisted::Documents,
     revalidation::{revalidated, version_of},
     written::{RequestKey, Written},
@@ -127,9 +127,11 @@ impl Service {
         let (traffic, load) =
             (Traffic::new(specification.metrics()), Load::new(&config.limits, sources.replicas().cloned()));
         let operations = Operations::new(config.metrics.operations.iter().cloned().chain(documents.operations()));
+        let reloads = Reloads::new();
         Ok(Self {
             metrics: Told {
-                registry: metrics::registry(&sources, specification, &traffic, &operations, &load),
+                registry: metrics::registry(&sources, specification, &traffic, &operations, &load, &reloads),
+                reloads,
                 is_apart: config.metrics.listen.is_some(),
             },
             traffic,
@@ -174,6 +176,11 @@ impl Service {
         self.load.hold_to(limits);
         self.connections.resize(limits.connections);
         Ok(())
+    }
+
+    /// Counts a reload.
+    pub(crate) fn reloaded(&self, is_ok: bool) {
+        self.metrics.reloads.count(is_ok);
     }
 
     pub(crate) fn access(&self) -> &Access {

@@ -51,6 +51,7 @@ impl Reload {
             app.reload(&config).map_err(|error| format!("{error:#}"))?;
             Ok(effective)
         });
+        app.reloaded(taken.is_ok());
         match taken {
             Ok(effective) => self.tell(effective, occasion),
             Err(fault) => error!(occasion, fault, "the configuration can't be reloaded: all stays as it was"),

@@ -2,6 +2,7 @@
 
 mod operations;
 mod process;
+mod reloads;
 mod traffic;
 mod watch;
 
@@ -28,6 +29,7 @@ use tokio::sync::Semaphore;
 
 pub(super) use self::{
     operations::{Codes, Ending, Name, Operations, Outcome, Transport},
+    reloads::Reloads,
     traffic::{Sockets, Traffic},
     watch::Watch,
 };
@@ -48,6 +50,7 @@ const COMMIT: Option<&str> = option_env!("SUBJECT_GATEWAY_COMMIT");
 /// What is told, and where.
 pub(super) struct Told {
     pub(super) registry: Registry,
+    pub(super) reloads: Reloads,
     /// On a listener of its own, and not where GraphQL is.
     pub(super) is_apart: bool,
 }
@@ -59,12 +62,14 @@ pub(super) fn registry(
     traffic: &Traffic,
     operations: &Operations,
     load: &Load,
+    reloads: &Reloads,
 ) -> Registry {
     let mut all = Registry::default();
     all.register_collector(Box::new(process::Process::new()));
     let registry = all.sub_registry_with_prefix("subject_gateway");
     let build = vec![("version", env!("CARGO_PKG_VERSION")), ("commit", COMMIT.unwrap_or("unknown"))];
     registry.register("build", "What runs", Info::new(build));
+    reloads.register(registry);
     traffic.register(registry);
     operations.register(registry);
     let places = Arc::clone(load.places());

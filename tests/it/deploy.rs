@@ -4,6 +4,7 @@
 use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use regex::Regex;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use subject_gateway::config::{
     Config,
@@ -11,7 +12,7 @@ use subject_gateway::config::{
 };
 use tempfile::TempDir;
 
-use crate::{http::fetch, process::run, util::TestApp};
+use crate::{http::fetch, process::run, replicas::fleet::KEY, util::TestApp};
 
 const UNIT: &str = "systemd/subject-gateway.service";
 
@@ -34,10 +35,15 @@ fn files_of(directory: &str) -> Vec<String> {
     names.iter().map(|name| format!("{directory}/{name}")).collect()
 }
 
+/// With what is only there as a comment, to be taken in.
+fn with_options(text: &str) -> String {
+    Regex::new(r"(?m)^( +)# (- |  +)").unwrap().replace_all(text, "$1$2").into_owned()
+}
+
 fn manifests() -> Vec<(String, Value)> {
     files_of("kubernetes")
         .into_iter()
-        .map(|name| (name.clone(), serde_saphyr::from_str(&text(&name)).unwrap()))
+        .map(|name| (name.clone(), serde_saphyr::from_str(&with_options(&text(&name))).unwrap()))
         .collect()
 }
 
@@ -50,13 +56,21 @@ fn configuration() -> Config {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("gateway.toml");
     fs::write(&file, manifest("ConfigMap")["data"]["gateway.toml"].as_str().unwrap()).unwrap();
-    let secret = directory.path().join("secret");
-    fs::write(&secret, "made-up").unwrap();
-    let (file, secret) = (file.to_str().unwrap(), secret.to_str().unwrap());
+    let [secret, key] = ["made-up", KEY].map(|text| {
+        let file = directory.path().join(text);
+        fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    });
     let environment = manifest("Deployment")["spec"]["template"]["spec"]["containers"][0]["env"].clone();
     let variables = environment.as_array().unwrap().iter().map(|variable| {
         let name = variable["name"].as_str().unwrap();
-        (name, if name == "GATEWAY_CONFIG" { file } else { secret })
+        let value = match name {
+            "GATEWAY_CONFIG" => file.to_str().unwrap(),
+            "REDIS_ENCRYPTION_KEY_FILE" => &key,
+            _ if name.ends_with("_FILE") => &secret,
+            _ => variable["value"].as_str().unwrap(),
+        };
+        (name, value)
     });
     Config::from_variables(variables).unwrap()
 }
@@ -140,10 +154,22 @@ async fn the_manifests_fit_the_gateway_and_each_other() {
         .iter()
         .map(|mount| mount["mountPath"].as_str().unwrap())
         .collect();
+    let made = text("kubernetes/kustomization.yaml");
     for variable in container["env"].as_array().unwrap() {
-        let path = variable["value"].as_str().unwrap();
-        assert!(mounts.iter().any(|mount| path.starts_with(mount)), "{path}");
+        let (name, path) = (variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap());
+        if name.ends_with("_FILE") || name == "GATEWAY_CONFIG" {
+            assert!(mounts.iter().any(|mount| path.starts_with(mount)), "{path}");
+        }
+        if let Some(secret) = path.strip_prefix("/run/secrets/subject-gateway/") {
+            assert!(made.contains(&format!("--from-file={secret}")), "{secret}");
+        }
     }
+    // The way to Redis is open.
+    let redis = config.redis.as_ref().unwrap();
+    let url = url::Url::parse(redis.urls[0].expose_secret()).unwrap();
+    let egress = &manifest("NetworkPolicy")["spec"]["egress"];
+    let ports = egress.as_array().unwrap().iter().flat_map(|rule| rule["ports"].as_array().unwrap());
+    assert!(ports.clone().any(|port| port["port"] == url.port().unwrap()), "{egress}");
     let security = &container["securityContext"];
     assert_eq!(
         (&security["readOnlyRootFilesystem"], &security["allowPrivilegeEscalation"]),
@@ -176,7 +202,7 @@ fn set(unit: &str, name: &str) -> String {
 
 #[test]
 fn the_unit_gives_the_gateway_its_time_and_files() {
-    let unit = text(UNIT);
+    let unit = text(UNIT).replace("\n# LoadCredential=", "\nLoadCredential=");
     let config = Config::from_variables([("BRAINSTEM_PORTAL", "public")]).unwrap();
     let time: u64 = set(&unit, "TimeoutStopSec").parse().unwrap();
     assert!(time > seconds(config.gateway.drain) + seconds(config.gateway.shutdown));
@@ -185,7 +211,9 @@ fn the_unit_gives_the_gateway_its_time_and_files() {
     let files: usize = set(&unit, "LimitNOFILE").parse().unwrap();
     assert!(files > limits.sockets + limits.connections + 2 * limits.upstream.concurrency);
     // Each secret that is handed over is one that the gateway reads.
-    for credential in unit.lines().filter_map(|line| line.strip_prefix("LoadCredential=")) {
+    let credentials: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("LoadCredential=")).collect();
+    assert!(credentials.iter().any(|credential| credential.starts_with("redis-encryption-key:")));
+    for credential in credentials {
         let (name, _) = credential.split_once(':').unwrap();
         assert!(unit.contains(&format!("_FILE=%d/{name}")), "{name}");
     }

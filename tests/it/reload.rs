@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::{
     http::{ask, send_body, sha256},
+    metrics::value,
     process::Serving,
     util::TestApp,
 };
@@ -266,6 +267,27 @@ fn a_faulty_file_changes_nothing_and_the_log_says_why() {
     assert!(serving.logged(REFUSED)["fault"].as_str().unwrap().contains("the document `a`"));
     assert_eq!(code_of(&serving.exchange(post, DEEP)), TOO_DEEP);
     assert_eq!(code_of(&serving.exchange(post, r#"{"documentId":"a"}"#)), "");
+}
+
+#[test]
+#[cfg(unix)]
+fn the_metrics_say_whether_the_last_reload_failed() {
+    let files = Files::new();
+    files.write("gateway.toml", "[limits]\ndepth = 2\n");
+    let mut serving = serving(&files, &[]);
+    for (text, message, expected) in [
+        ("[limits]\ndepth = 3", RELOADED, (1, 0, 0)),
+        ("[limits", REFUSED, (1, 1, 1)),
+        ("[limits]\ndepth = 4", RELOADED, (2, 1, 0)),
+    ] {
+        files.write("gateway.toml", text);
+        serving.signal("HUP");
+        serving.logged(message);
+        let told = serving.exchange("GET /metrics HTTP/1.1", "");
+        let count = |name: &str| value(&told, &format!("subject_gateway_{name}"));
+        let (ok, failed) = (count("reloads_total{outcome=\"ok\"}"), count("reloads_total{outcome=\"failed\"}"));
+        assert_eq!((ok, failed, count("reload_failed")), expected, "{told}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::writes::{ANIMAL, animal_id};
 
 mod faults;
-mod fleet;
+pub(crate) mod fleet;
 mod places;
 mod processes;
 mod sharing;
