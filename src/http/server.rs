@@ -5,7 +5,6 @@
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::Request, response::Response};
-use futures::FutureExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -104,12 +103,8 @@ pub async fn serve(listener: TcpListener, service: impl Serve, stop: impl Future
             Err(error) => accept_failed(&error).await,
         }
     }
-    // Those whose connections were made by the system already would lose what they sent.
-    for _ in 0..LAST {
-        let Some(Ok((stream, peer))) = listener.accept().now_or_never() else { break };
-        begin(stream, peer);
-    }
-    drop((listener, end));
+    take_the_last(listener, &mut begin);
+    drop(end);
     ending.send_replace(());
     let finished = time::timeout(terms.grace, ending.closed()).await.is_ok();
     if !finished {
@@ -117,6 +112,18 @@ pub async fn serve(listener: TcpListener, service: impl Serve, stop: impl Future
         warn!(open, "connections are cut off: their requests did not finish in time");
     }
     finished
+}
+
+/// Those whose connections were made by the system already would lose what they sent. The system itself is asked: the runtime may not have heard
+/// of them yet.
+fn take_the_last(listener: TcpListener, begin: &mut impl FnMut(TcpStream, SocketAddr)) {
+    let Ok(listener) = listener.into_std() else { return };
+    for _ in 0..LAST {
+        let Ok((stream, peer)) = listener.accept() else { break };
+        if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+            begin(stream, peer);
+        }
+    }
 }
 
 /// Without waiting for the request: whoever sends it slowly would hold the connection.
