@@ -16,10 +16,7 @@ use redis::{
     streams::{StreamId, StreamRangeReply, StreamReadReply},
 };
 use tokio::{
-    sync::{
-        mpsc::{self, error::TrySendError},
-        oneshot,
-    },
+    sync::{mpsc, oneshot},
     task::yield_now,
     time::{sleep, timeout},
 };
@@ -61,7 +58,7 @@ pub(super) struct Tiding {
     what: Vec<u8>,
     told: oneshot::Sender<()>,
     /// Goes when it is.
-    _untold: Untold,
+    untold: Untold,
 }
 
 /// A change of this replica's that Redis does not know of yet: what lies there may be from before it. It has to be there before anybody can
@@ -154,11 +151,8 @@ impl Replicas {
     pub fn tell(&self, parts: u8, what: &[u8], untold: Untold) -> Told {
         let (told, receiver) = oneshot::channel();
         let what = self.seal.seal(self.keys.changes.as_bytes(), what).unwrap_or_default();
-        let tiding = Tiding { parts, what, told, _untold: untold };
-        if let Err(TrySendError::Full(Tiding { _untold, .. }) | TrySendError::Closed(Tiding { _untold, .. })) =
-            self.tidings.0.try_send(tiding)
-        {
-            self.too_many.lock().unwrap_or_else(PoisonError::into_inner).push(_untold);
+        if let Err(unsent) = self.tidings.0.try_send(Tiding { parts, what, told, untold }) {
+            self.too_many.lock().unwrap_or_else(PoisonError::into_inner).push(unsent.into_inner().untold);
             return Told::nobody();
         }
         match self.line() {
