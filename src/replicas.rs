@@ -17,7 +17,6 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use prometheus_client::registry::Registry;
 use redis::{RedisError, RedisResult};
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::{
     sync::{Mutex, Notify, mpsc},
@@ -33,15 +32,20 @@ mod line;
 mod metrics;
 mod scripts;
 mod seal;
+mod telling;
 mod values;
+mod versions;
 
-pub use changes::{Heed, Told, Untold};
+pub use changes::Heed;
+pub use telling::{Told, Untold};
 pub use values::{Fill, Found};
+pub use versions::Versions;
 
-use changes::{Position, Tiding, Tidings};
+use changes::Position;
 use line::Line;
 use metrics::Metrics;
 use seal::Seal;
+use telling::{Tiding, Tidings};
 
 /// The version of everything that lies in Redis: replicas that speak another one share nothing.
 const FORMAT: &str = "sg1";
@@ -52,17 +56,13 @@ const MOST_TIME_OUTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(5);
 /// How long what nobody waits for may take.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Between two tries.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How often it is told that Redis refuses something.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// Values that wait to be brought to Redis, and changes that wait to be told.
 const MOST_WAITING: usize = 10_000;
-
-/// How far things had changed, in the eyes of Redis: of each of four kinds of part, how often. Another epoch is another Redis.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Versions {
-    epoch: u64,
-    counts: [u64; 4],
-}
 
 /// Whether this replica hears of what others change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -194,7 +194,7 @@ impl Replicas {
         let _: redis::Value = scripts::STAND
             .key(&self.keys.versions)
             .key(&self.keys.changes)
-            .arg(changes::new_epoch())
+            .arg(versions::new_epoch())
             .invoke_async(&mut line)
             .await
             .map_err(words)?;

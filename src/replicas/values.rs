@@ -9,7 +9,7 @@ use redis::{RedisResult, Value};
 use serde::{Deserialize, Serialize};
 use tokio::task::yield_now;
 
-use super::{Name, PATIENCE, Replicas, Unavailable, Versions, changes::versions, scripts};
+use super::{Name, PATIENCE, Replicas, Unavailable, Versions, scripts, versions::versions};
 
 /// Bytes of the longest value that is brought to Redis.
 const LONGEST: usize = 4 << 20;

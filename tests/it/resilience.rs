@@ -5,11 +5,9 @@ mod breaker;
 mod faults;
 mod retries;
 
-use std::time::Duration;
-
 use subject_gateway::sandbox::{Fault, FaultKind, Upstream};
 
-use crate::util::{Answer, Builder, TestApp};
+use crate::util::{Answer, Builder, TestApp, eventually};
 
 /// Only BrainSTEM, and nothing kept.
 fn uncached() -> Builder {
@@ -39,17 +37,4 @@ fn code(answer: &Answer) -> Option<String> {
     let codes = answer.codes();
     assert!(codes.len() <= 1, "{codes:?}");
     codes.into_iter().next().map(|(code, _)| code)
-}
-
-/// Waits for something that is about to happen; fails where it does not.
-async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let looking = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), looking).await.expect("it never happens")
 }

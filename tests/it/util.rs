@@ -1,6 +1,6 @@
 //! The service in process over the sandbox's real sockets.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, to_bytes},
@@ -196,4 +196,17 @@ impl Answer {
 /// The requests among them whose path ends so.
 pub(crate) fn to_path<'a>(log: &'a [LoggedRequest], end: &str) -> Vec<&'a LoggedRequest> {
     log.iter().filter(|request| request.path.ends_with(end)).collect()
+}
+
+/// Waits for something that is about to happen; fails where it does not.
+pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), looking).await.expect("it never happens")
 }

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
+pub(crate) use crate::util::eventually;
 use crate::util::{Builder, TestApp};
 
 pub(crate) const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
@@ -156,19 +157,6 @@ fn launch(port: u16, directory: &TempDir, options: &[String]) -> Child {
         .args(options);
     let command = command.current_dir(directory).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("redis-server is there; on Debian: apt-get install redis-server")
-}
-
-/// Waits for something that is about to happen; fails where it does not.
-pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let looking = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), looking).await.expect("it never happens")
 }
 
 /// One of the replicas.
