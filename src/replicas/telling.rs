@@ -97,7 +97,7 @@ impl Replicas {
         }
     }
 
-    /// Tells the others that parts changed (as bits), now or as soon as Redis is there. `what` is for their [`Heed`].
+    /// Tells the others that parts changed (as bits), now or as soon as Redis is there. `what` is for their [`Heed`](super::Heed).
     pub fn tell(&self, parts: u8, what: &[u8], untold: Untold) -> Told {
         let (told, receiver) = oneshot::channel();
         let what = self.seal.seal(self.keys.changes.as_bytes(), what).unwrap_or_default();
