@@ -1,4 +1,5 @@
-//! Hearing what others changed: all in the same order, by one stream that each reads to its end. Reading waits for what comes next, and what comes is also the sign that Redis is there.
+//! Hearing what others changed: all in the same order, by one stream that each reads to its end. Reading waits for what comes next,
+//! and what comes is also the sign that Redis is there.
 
 use std::{
     collections::HashMap,
@@ -148,13 +149,15 @@ impl Replicas {
         let is_new = position.is_none();
         if let Some(mut at) = position {
             if at.versions.may_become(now) {
-                let mut is_whole = true;
-                // More may have come in the meantime.
-                while is_whole && !now.may_become(at.versions) {
+                let (mut is_whole, mut is_all) = (true, false);
+                // To the end of the stream: what can't be read there must not be met again and again.
+                while is_whole && !is_all {
                     let entries = self.next(ear, &at.last, Duration::ZERO).await?;
-                    is_whole = !entries.is_empty() && self.heed_all(entries, heed, &mut at).await;
+                    is_all = entries.len() < AT_ONCE;
+                    is_whole = self.heed_all(entries, heed, &mut at).await;
                 }
-                if is_whole {
+                // More may have come in the meantime.
+                if is_whole && now.may_become(at.versions) {
                     return Ok(at);
                 }
             } else if at.versions.epoch == now.epoch {

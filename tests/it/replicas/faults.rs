@@ -150,7 +150,12 @@ async fn garbage_is_taken_for_nothing() {
     let keys = fleet.redis.keys().await;
     let stream = keys.iter().find(|key| key.ends_with(":versions")).unwrap().replace("versions", "changes");
     for entry in [&["garbage", "garbage"][..], &["e", "1", "0", "9", "parts", "17"][..]] {
+        let lost = async || fleet.replicas[0].metric("changes_total{outcome=\"lost\"}").await;
+        let before = lost().await;
         let _: String = fleet.redis.ask(&[&["XADD", &stream, "*"][..], entry].concat()).await;
+        // It is passed once, also where nobody writes.
+        fleet::eventually(async || (lost().await > before).then_some(())).await;
+        fleet.replicas[0].connected().await;
         shares(&fleet, &format!("after{}", entry.len())).await;
     }
     for key in fleet.redis.keys().await {
