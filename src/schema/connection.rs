@@ -38,8 +38,8 @@ pub(super) const DEFAULT_PAGE: u64 = 20;
 pub(super) enum Cursor {
     /// As the client gave it.
     Given(String),
-    /// In the merged list of subjects.
-    Subjects(Fingerprint, Box<SubjectPosition>),
+    /// In the merged list of subjects: one of the positions that a page keeps together.
+    Subjects(Fingerprint, Arc<[SubjectPosition]>, usize),
     /// In a list that BrainSTEM pages.
     Listed(Fingerprint, ListPosition),
     /// In a list of ids that a record carries.
@@ -51,7 +51,7 @@ impl Cursor {
     pub(super) fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Given(text) => text.into(),
-            Self::Subjects(list, position) => cursor::encode(*list, position).into(),
+            Self::Subjects(list, positions, at) => cursor::encode(*list, &positions[*at]).into(),
             Self::Listed(list, position) => cursor::encode(*list, position).into(),
             Self::Behind(list, position) => cursor::encode(*list, position).into(),
         }

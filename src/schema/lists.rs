@@ -66,7 +66,7 @@ impl<T: Record> OutputType for Records<'_, T> {
 
 /// An answer as serde would write it. Lists are taken over as they were written, where serde reads them once more.
 pub fn to_json(response: &Response) -> String {
-    let mut out = Out::default();
+    let mut out = Out::with_capacity(USUAL_SIZE + out::written_before(&response.data));
     let mut opening = "{";
     if !response.errors.is_empty() {
         out.verbatim("{\"errors\":");
@@ -84,7 +84,7 @@ pub fn to_json(response: &Response) -> String {
     out.into_text()
 }
 
-/// Bytes of an object, roughly.
+/// Bytes of an object, or of what stands around lists, roughly.
 const USUAL_SIZE: usize = 512;
 
 async fn written<T: Record>(ctx: &ContextSelectionSet<'_>, plan: &Plan<'_, T>, objects: &[&T]) -> ServerResult<Value> {

@@ -173,10 +173,13 @@ async fn filtered(
     let is_full = walked.subjects.len() as u64 == slice.size;
     let touches = |at: &SubjectPosition| at.touches(&walked.position, slice.direction == Direction::Forwards);
     let is_short = !is_full && !furthest.is_some_and(|(cursor, _)| touches(cursor));
-    let cursor = |position| Cursor::Subjects(list, Box::new(position));
-    let reached = (is_short && walked.has_more && walked.position != from).then(|| cursor(walked.position));
-    let edge = |(position, subject)| Edge { cursor: cursor(position), node: Subject(subject) };
-    let edges: Vec<_> = walked.subjects.into_iter().map(edge).collect();
+    let reached = (is_short && walked.has_more && walked.position != from)
+        .then(|| Cursor::Subjects(list, Arc::from([walked.position]), 0));
+    let (positions, subjects): (Vec<_>, Vec<_>) = walked.subjects.into_iter().unzip();
+    let positions: Arc<[_]> = positions.into();
+    let cursor = |at| Cursor::Subjects(list, Arc::clone(&positions), at);
+    let edge = |(at, subject)| Edge { cursor: cursor(at), node: Subject(subject) };
+    let edges: Vec<_> = subjects.into_iter().enumerate().map(edge).collect();
     let page = slice.page_info(&edges, walked.has_more, reached);
     Ok(SubjectConnection { connection: Connection { edges, page, total: None }, sources, counts })
 }

@@ -4,7 +4,6 @@ use std::{fmt::Write as _, ops::Range};
 
 use async_graphql::{
     EnumType, Name, PathSegment, Pos, QueryPathNode, QueryPathSegment, ServerError, Value, indexmap::IndexMap,
-    resolver_utils::enum_value,
 };
 use async_graphql_value::RAW_VALUE_TOKEN;
 use jiff::{Timestamp, civil::Date, fmt::temporal::DateTimePrinter};
@@ -50,9 +49,9 @@ impl Out {
     }
 
     /// Writes the name that the schema has for one of an enum's values.
-    pub(in crate::schema) fn name(&mut self, value: impl EnumType) {
-        if let Value::Enum(name) = enum_value(value) {
-            self.put(name.as_str());
+    pub(in crate::schema) fn name<T: EnumType>(&mut self, value: T) {
+        if let Some(item) = T::items().iter().find(|item| item.value == value) {
+            self.plain(item.name);
         }
     }
 
@@ -120,6 +119,25 @@ pub(in crate::schema) fn raw(json: String) -> Value {
     Value::Object(IndexMap::from([(Name::new(RAW_VALUE_TOKEN), Value::String(json))]))
 }
 
+/// Bytes of what is put out as it stands, wherever it is in a value.
+pub(super) fn written_before(value: &Value) -> usize {
+    match value {
+        Value::List(items) => items.iter().map(written_before).sum(),
+        Value::Object(fields) => match raw_within(fields) {
+            Some(json) => json.len(),
+            None => fields.values().map(written_before).sum(),
+        },
+        _ => 0,
+    }
+}
+
+fn raw_within(fields: &IndexMap<Name, Value>) -> Option<&str> {
+    match fields.first() {
+        Some((name, Value::String(json))) if fields.len() == 1 && name == RAW_VALUE_TOKEN => Some(json),
+        _ => None,
+    }
+}
+
 /// A path as errors have it.
 fn written(path: &QueryPathNode<'_>) -> Vec<PathSegment> {
     let segment = |node: &QueryPathNode<'_>| match node.segment {
@@ -165,10 +183,12 @@ impl<T: Put> Put for Vec<T> {
 
 impl Put for str {
     fn put(&self, out: &mut Out) {
-        if self.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\')) {
-            out.plain(self);
-        } else {
+        // To the end in any case: without a way out, many bytes are looked at in one go.
+        let is_special = |byte| byte < b' ' || byte == b'"' || byte == b'\\';
+        if self.bytes().fold(false, |found, byte| found | is_special(byte)) {
             out.serialize(&self);
+        } else {
+            out.plain(self);
         }
     }
 }
@@ -237,9 +257,9 @@ impl Put for Value {
     fn put(&self, out: &mut Out) {
         match self {
             Self::List(items) => items.put(out),
-            Self::Object(fields) => match fields.first() {
-                Some((name, Self::String(json))) if fields.len() == 1 && name == RAW_VALUE_TOKEN => out.verbatim(json),
-                _ => out.fields(fields),
+            Self::Object(fields) => match raw_within(fields) {
+                Some(json) => out.verbatim(json),
+                None => out.fields(fields),
             },
             leaf => out.serialize(leaf),
         }
