@@ -48,6 +48,19 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// What came of several measurements of the same.
+    pub(crate) fn of_all(outcomes: Vec<Self>) -> Self {
+        let mut all = Self {
+            answers: outcomes.iter().map(|outcome| outcome.answers).sum(),
+            elapsed: outcomes.iter().map(|outcome| outcome.elapsed).sum(),
+            processor: outcomes.iter().map(|outcome| outcome.processor).sum(),
+            length: outcomes.first().map_or(0, |outcome| outcome.length),
+            latencies: outcomes.into_iter().flat_map(|outcome| outcome.latencies).collect(),
+        };
+        all.latencies.sort_unstable();
+        all
+    }
+
     pub(crate) fn per_second(&self) -> f64 {
         f64::from(self.answers) / self.elapsed.as_secs_f64()
     }

@@ -1,4 +1,4 @@
-//! Warm: everything is in memory. Next to the fixed bytes, before each row anew, since the machine's speed drifts.
+//! Warm: everything is in memory. In turns with the fixed bytes, for each row anew, since the machine's speed drifts.
 
 use std::{fs, io::Write as _, path::Path};
 
@@ -18,6 +18,8 @@ use crate::{
 
 pub(crate) const PATH: &str = "/graphql";
 pub(crate) const CONNECTIONS: usize = 50;
+/// In how many turns a row and the fixed bytes are measured.
+const TURNS: u32 = 8;
 
 const COLUMNS: &[&str] = &[
     "query, server",
@@ -58,7 +60,11 @@ pub(crate) async fn measure(bench: &Bench, targets: &mut Targets) -> anyhow::Res
         progress(&format!("warm {}: {}", query.name, query.what));
         let bytes = fs::metadata(folder.path().join(query.name))?.len();
         let name = format!("{}, fixed bytes ({:.1} kB)", query.name, f64::from(u32::try_from(bytes)?) / 1e3);
-        let outcome = fixed_bytes(bench, &limit, query, false).await?;
+        let mut turns = Vec::new();
+        for _ in 0..TURNS {
+            turns.push(fixed_bytes(bench, &limit, query, false).await?);
+        }
+        let outcome = Outcome::of_all(turns);
         let nothing = || "–".to_owned();
         table.row(
             [
@@ -112,7 +118,7 @@ async fn bodies(upstreams: &Upstreams, folder: &Path) -> anyhow::Result<()> {
 async fn fixed_bytes(bench: &Bench, limit: &Process, query: &Query, is_gzip: bool) -> anyhow::Result<Outcome> {
     let end = if is_gzip { fixed::GZIP } else { "" };
     let request = Request::post(&format!("/{}{end}", query.name), &query.identical());
-    Load::of(request, CONNECTIONS).run(limit, Until::Elapsed(bench.time / 2)).await
+    Load::of(request, CONNECTIONS).run(limit, bench.turn()).await
 }
 
 /// One server and one query, against the fixed bytes of the same query.
@@ -125,19 +131,32 @@ struct Row<'a> {
 
 /// A row, measured.
 pub(crate) struct Measured {
-    pub(crate) outcome: Outcome,
+    outcome: Outcome,
     fixed: Outcome,
+    /// Microseconds of processor time for a request, in the turn that was disturbed least.
+    pub(crate) least_us: f64,
     upstream_requests: u32,
+}
+
+impl Bench {
+    fn turn(&self) -> Until {
+        Until::Elapsed(self.time / TURNS)
+    }
 }
 
 impl Row<'_> {
     async fn measure(&self, server: &Process, request: Request, is_gzip: bool) -> anyhow::Result<Measured> {
         let load = Load::of(request, CONNECTIONS);
         load.run(server, Until::Elapsed(self.bench.time / 4)).await?;
-        let fixed = fixed_bytes(self.bench, self.limit, self.query, is_gzip).await?;
         self.upstreams.take_log();
-        let outcome = load.run(server, Until::Elapsed(self.bench.time)).await?;
-        Ok(Measured { outcome, fixed, upstream_requests: self.upstreams.count() })
+        let (mut fixed, mut own) = (Vec::new(), Vec::new());
+        for _ in 0..TURNS {
+            fixed.push(fixed_bytes(self.bench, self.limit, self.query, is_gzip).await?);
+            own.push(load.run(server, self.bench.turn()).await?);
+        }
+        let least_us = own.iter().map(Outcome::processor_us).fold(f64::INFINITY, f64::min);
+        let (outcome, fixed) = (Outcome::of_all(own), Outcome::of_all(fixed));
+        Ok(Measured { outcome, fixed, least_us, upstream_requests: self.upstreams.count() })
     }
 }
 
