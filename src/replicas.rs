@@ -15,7 +15,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use prometheus_client::registry::Registry;
-use redis::{RedisError, RedisResult};
+use redis::{ErrorKind, RedisError, RedisResult, streams::StreamRangeReply};
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use tokio::{
@@ -59,7 +59,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Between two tries.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How often it is told that Redis refuses something.
+/// How often the operator is told the same.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// Values that wait to be brought to Redis, and changes that wait to be told.
 const MOST_WAITING: usize = 10_000;
@@ -107,8 +107,9 @@ pub struct Replicas {
     too_many: std::sync::Mutex<Vec<Untold>>,
     /// Bytes of values that wait to be brought to Redis.
     waiting_bytes: AtomicUsize,
-    /// When it was last told that Redis refuses something.
-    told_of_refusal: std::sync::Mutex<Option<Instant>>,
+    /// That Redis refuses something, such as that it is full.
+    told_of_refusal: Seldom,
+    told_of_unreadable: Seldom,
     position: Mutex<Option<Position>>,
     metrics: Arc<Metrics>,
 }
@@ -153,7 +154,8 @@ impl Replicas {
             untold: Arc::default(),
             too_many: std::sync::Mutex::default(),
             waiting_bytes: AtomicUsize::new(0),
-            told_of_refusal: std::sync::Mutex::default(),
+            told_of_refusal: Seldom::default(),
+            told_of_unreadable: Seldom::default(),
             position: Mutex::default(),
             metrics: Metrics::new(),
         })
@@ -198,10 +200,20 @@ impl Replicas {
             .invoke_async(&mut line)
             .await
             .map_err(words)?;
-        Ok(match line {
-            Line::One(_) => "it answers".to_owned(),
-            Line::Cluster(_) => "it answers; it is a Cluster".to_owned(),
-        })
+        let last: StreamRangeReply = redis::cmd("XREVRANGE")
+            .arg(&self.keys.changes)
+            .arg(&["+", "-", "COUNT", "1"])
+            .query_async(&mut line)
+            .await
+            .map_err(words)?;
+        let mut answers = "it answers".to_owned();
+        if matches!(line, Line::Cluster(_)) {
+            answers.push_str("; it is a Cluster");
+        }
+        if last.ids.iter().any(|entry| self.what(&entry.map).is_none()) {
+            answers.push_str("; the last change was told there with another REDIS_ENCRYPTION_KEY");
+        }
+        Ok(answers)
     }
 
     /// Whether changes by others are heard of now.
@@ -245,7 +257,7 @@ impl Replicas {
                 if error.is_unrecoverable_error() || error.is_io_error() {
                     self.broken.notify_waiters();
                 } else {
-                    self.tell_of_refusal(&error);
+                    self.told_of_refusal.tell(|| warn!(error = described(&error), "Redis refuses something"));
                 }
                 Err(Unavailable)
             }
@@ -264,15 +276,6 @@ impl Replicas {
             }
         }
         Unavailable
-    }
-
-    /// Such as that it is full.
-    fn tell_of_refusal(&self, error: &RedisError) {
-        let mut told = self.told_of_refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
-            *told = Some(Instant::now());
-            warn!(error = described(error), "Redis refuses something");
-        }
     }
 
     /// Whether it would be asked now.
@@ -295,9 +298,34 @@ impl Replicas {
 
 /// What went wrong, without what a server may have said of keys and values.
 fn described(error: &RedisError) -> String {
+    let of_connection = [
+        (error.is_timeout(), "it does not answer in time"),
+        (error.is_connection_refusal(), "nobody listens there"),
+        (error.is_io_error(), "the connection could not be made, or broke"),
+        (error.kind() == ErrorKind::AuthenticationFailed, "it wants another user or password"),
+    ];
+    if let Some((_, words)) = of_connection.into_iter().find(|(applies, _)| *applies) {
+        return words.to_owned();
+    }
     match error.code() {
+        Some(code @ ("NOAUTH" | "WRONGPASS")) => format!("it wants another user or password ({code})"),
+        Some(code @ "NOPERM") => format!("the user may not do that ({code})"),
         Some(code) => format!("{} ({code})", error.category()),
         None => error.category().to_owned(),
+    }
+}
+
+/// What is told the operator at most once in [`TELL_AGAIN`].
+#[derive(Default)]
+struct Seldom(std::sync::Mutex<Option<Instant>>);
+
+impl Seldom {
+    fn tell(&self, tell: impl FnOnce()) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
+            *told = Some(Instant::now());
+            tell();
+        }
     }
 }
 

@@ -30,6 +30,9 @@ const AT_ONCE: usize = 1_000;
 /// A connection that holds for so long was a good one.
 const HELD: Duration = Duration::from_secs(5);
 
+const UNREADABLE: &str = "what another replica changed can't be read, so that everything is forgotten each time: \
+                          REDIS_ENCRYPTION_KEY and the program's version have to be the same on all";
+
 /// Who wants to know what others changed.
 pub trait Heed: Send + Sync + 'static {
     /// Another replica told this, just now or, where it is `past`, before this one was there. Gives whether it could be understood; else
@@ -219,6 +222,7 @@ impl Replicas {
                 self.metrics.heard.inc();
                 if !self.what(&entry.map).is_some_and(|what| heed.heed(&what, false)) {
                     self.metrics.lost.inc();
+                    self.told_of_unreadable.tell(|| warn!("{UNREADABLE}"));
                     heed.forget_everything();
                 }
             }
@@ -234,7 +238,7 @@ impl Replicas {
     }
 
     /// `None`: it was told with another key, or by another format.
-    fn what(&self, entry: &HashMap<String, Value>) -> Option<Vec<u8>> {
+    pub(super) fn what(&self, entry: &HashMap<String, Value>) -> Option<Vec<u8>> {
         let sealed: Vec<u8> = redis::from_redis_value(entry.get("what")?.clone()).ok()?;
         self.seal.open(self.keys.changes.as_bytes(), &sealed)
     }

@@ -172,12 +172,11 @@ async fn another_key_shares_nothing_and_is_told_all_the_same() {
     let mut fleet = Fleet::of(1).await;
     fleet.replicas[0].query(LIST).await;
     fleet.settled().await;
-    let other = "eHl6NDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZjA=";
     let mut config = fleet.upstreams.config().clone();
     let with_other = subject_gateway::config::Config::from_variables([
         ("BRAINSTEM_PORTAL", "public"),
         ("REDIS_URL", &fleet.redis.url()),
-        ("REDIS_ENCRYPTION_KEY", other),
+        ("REDIS_ENCRYPTION_KEY", fleet::OTHER_KEY),
         ("REDIS_TIMEOUT_MS", "5000"),
     ]);
     config.redis = with_other.unwrap().redis;
@@ -189,6 +188,13 @@ async fn another_key_shares_nothing_and_is_told_all_the_same() {
     assert!(fleet.requests() > 0);
     assert_eq!(ask(&fleet, 1).await, "");
     sees_writes_of_others(&fleet, "unreadable").await;
+    // `check` is for whoever wonders why.
+    let checked = async |replica: usize| fleet.replicas[replica].app.sources().replicas().unwrap().check().await;
+    assert_eq!(checked(0).await.unwrap(), "it answers");
+    assert_eq!(
+        checked(1).await.unwrap(),
+        "it answers; the last change was told there with another REDIS_ENCRYPTION_KEY"
+    );
 }
 
 #[tokio::test]

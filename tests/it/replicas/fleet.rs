@@ -22,6 +22,7 @@ pub(crate) use crate::util::eventually;
 use crate::util::{Builder, TestApp};
 
 pub(crate) const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+pub(crate) const OTHER_KEY: &str = "eHl6NDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZjA=";
 
 /// A `redis-server`, which ends with the test.
 pub(crate) struct Redis {

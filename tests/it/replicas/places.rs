@@ -52,7 +52,7 @@ async fn a_wrong_password_is_told_to_the_operator_without_it() {
     let config = Config::from_variables([OPTIONS[0], OPTIONS[1], ("REDIS_URL", &url)]).unwrap();
     let replica = fleet::Replica::of(&config);
     let why = replica.app.sources().replicas().unwrap().check().await.unwrap_err();
-    assert!(!why.contains("wrong@") && !why.contains("127.0.0.1"), "{why}");
+    assert_eq!(why, "it wants another user or password");
     assert_eq!(replica.get("/health/ready").await.0, 200);
 }
 

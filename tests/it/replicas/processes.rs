@@ -16,6 +16,10 @@ const LOST: &str = "Redis is lost: nothing is shared, and what is kept is served
 
 /// Starts one over these upstreams.
 fn start(redis: &Redis, upstreams: &TestApp) -> Serving {
+    start_with_key(redis, upstreams, fleet::KEY)
+}
+
+fn start_with_key(redis: &Redis, upstreams: &TestApp, key: &str) -> Serving {
     let [haut_ai, brainstem, redis] =
         [upstreams.haut_ai().url(), upstreams.brainstem().url(), &redis.url()].map(str::to_owned);
     Serving::start_with(&[
@@ -26,7 +30,7 @@ fn start(redis: &Redis, upstreams: &TestApp) -> Serving {
         ("BRAINSTEM_PORTAL", "private"),
         ("BRAINSTEM_TOKEN", subject_gateway::sandbox::BRAINSTEM_TOKEN),
         ("REDIS_URL", &redis),
-        ("REDIS_ENCRYPTION_KEY", fleet::KEY),
+        ("REDIS_ENCRYPTION_KEY", key),
         ("REDIS_TIMEOUT_MS", "5000"),
         ("CACHE_FRESH_MS", "600000"),
         ("GATEWAY_DRAIN_MS", "300"),
@@ -91,6 +95,26 @@ async fn the_log_says_once_that_redis_is_lost_and_once_that_it_is_back() {
     replica.terminate();
     let log = log.join().unwrap();
     assert_eq!((log.matches(LOST).count(), log.matches("connected to Redis").count()), (1, 2), "{log}");
+}
+
+/// Without it nobody would know why nothing is shared: each is connected, and each answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_once_that_replicas_have_other_keys() {
+    let redis = Redis::start().await;
+    let upstreams = TestApp::new().await;
+    let one = start_unheard(&redis, &upstreams);
+    let mut other = start_with_key(&redis, &upstreams, fleet::OTHER_KEY);
+    other.logged("connected to Redis");
+    let log = other.rest_of_the_log();
+    for number in 1..=3 {
+        let text = format!("told {number} times");
+        ask(&one, &update(ANIMAL, &text));
+        fleet::eventually(async || (description(&read(&other)) == text).then_some(())).await;
+    }
+    other.terminate();
+    let log = log.join().unwrap();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("REDIS_ENCRYPTION_KEY")).collect();
+    assert!(told.len() == 1 && told[0].contains("WARN") && !told[0].contains(fleet::OTHER_KEY), "{log}");
 }
 
 /// One after the other is replaced while clients ask: whoever is told to go elsewhere does, and no request is lost.
