@@ -41,9 +41,9 @@ const FIRST_QUERY: &str = "\
 
 pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let legacy = flags.get_one::<String>("brainstem-generation").is_some_and(|generation| generation == "legacy");
+    let mut signals = Signals::new()?;
     let sandbox = start(flags, legacy).await?;
     if flags.get_flag("upstreams-only") {
-        let mut signals = Signals::new()?;
         output::print(&upstreams(&sandbox, legacy))?;
         signals.next().await;
         return Ok(ExitCode::SUCCESS);
@@ -54,7 +54,7 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let app = App::new(&config)?;
     let (listener, address) = listen(&config.gateway).await?;
     output::print(&welcome(&config.gateway, address, &sandbox))?;
-    serve(&config, &app, listener, None).await
+    serve(&config, &app, listener, signals, None).await
 }
 
 async fn start(flags: &ArgMatches, legacy: bool) -> anyhow::Result<Sandbox> {

@@ -29,8 +29,8 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     telemetry::install(&config.gateway)?;
-    // Before anything that takes time: a SIGHUP that comes early must not end it.
-    let reload = Reload::new(input, effective)?;
+    // Before anything that takes time: a signal that comes early must not end it without a word.
+    let (signals, reload) = (Signals::new()?, Reload::new(input, effective)?);
     raise_file_limit(&config.limits);
     let app = App::new(&config)?;
     let (listener, address) = listen(&config.gateway).await?;
@@ -40,7 +40,7 @@ pub(crate) async fn run(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
         brainstem = config.brainstem.is_some(),
         "listening"
     );
-    serve(&config, &app, listener, Some(reload)).await
+    serve(&config, &app, listener, signals, Some(reload)).await
 }
 
 /// Every connection is an open file, and many systems allow a process few unless it asks for more.
@@ -71,16 +71,17 @@ pub(crate) fn not_listening(address: &str, flag: &str, error: &io::Error) -> any
     }
 }
 
-/// Serves until a signal, then until what is in flight has finished; a second signal ends at once. `reload`: what takes changed
+/// Serves until one of the signals, then until what is in flight has finished; a second one ends at once. `reload`: what takes changed
 /// settings over meanwhile.
 pub(crate) async fn serve(
     config: &Config,
     app: &App,
     listener: TcpListener,
+    signals: Signals,
     reload: Option<Reload>,
 ) -> anyhow::Result<ExitCode> {
     let traces = telemetry::traces::start(config.traces.as_ref())?;
-    let served = apart::beside(config, app, serve_callers(config, app, listener, reload)).await;
+    let served = apart::beside(config, app, serve_callers(config, app, listener, signals, reload)).await;
     if let Some(traces) = traces {
         traces.end(config.gateway.shutdown.min(LAST_SPANS)).await;
     }
@@ -91,10 +92,10 @@ async fn serve_callers(
     config: &Config,
     app: &App,
     listener: TcpListener,
+    mut signals: Signals,
     mut reload: Option<Reload>,
 ) -> anyhow::Result<ExitCode> {
     let gateway = &config.gateway;
-    let mut signals = Signals::new()?;
     let (stopping, stop) = tokio::sync::oneshot::channel::<()>();
     let stop = async { drop(stop.await) };
     let limits = &config.limits;

@@ -2,7 +2,6 @@
 //! For the log line, and for callers who ask for it. Never what it asked for or what came of it.
 
 use std::{
-    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,31 +27,22 @@ const MOST_CODES: usize = 5;
 pub(super) struct Operation {
     /// As the request names it, if that is a name: anything else that a caller sends has no place in a log.
     pub(super) name: Option<String>,
-    pub(super) document: Option<DocumentHash>,
+    /// By which its document is told from others.
+    pub(super) document: Option<String>,
 }
 
 impl Operation {
     pub(super) fn of(request: &GraphQlRequest) -> Arc<Self> {
         let name = request.operation_name.clone().filter(|name| is_name(name));
-        Arc::new(Self { name, document: Some(DocumentHash::of(&request.query)) })
+        Arc::new(Self { name, document: Some(hash_of(&request.query)) })
     }
 }
 
-/// The first 64 bits of the SHA-256 of a document's text: shown as the first 16 of its hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct DocumentHash(u64);
-
-impl DocumentHash {
-    fn of(text: &str) -> Self {
-        let digest: [u8; 32] = Sha256::digest(text).into();
-        Self(digest[..8].iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte)))
-    }
-}
-
-impl fmt::Display for DocumentHash {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:016x}", self.0)
-    }
+/// The first 16 hexadecimal digits of the SHA-256 of a document's text.
+fn hash_of(text: &str) -> String {
+    let digest: [u8; 32] = Sha256::digest(text).into();
+    let first = digest[..8].iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte));
+    format!("{first:016x}")
 }
 
 /// Where an answer came from.
@@ -173,14 +163,14 @@ impl Drop for OperationLine {
         let Operation { name: operation, document } = &*self.operation;
         let place = &self.trail.place;
         place.set_any("graphql.operation.name", operation.as_deref());
-        place.set_any("subject_gateway.document", *document);
+        place.set_any("subject_gateway.document", document.as_deref());
         place.set_any("subject_gateway.codes", self.codes.text());
         place.set("subject_gateway.answers", i64::from(self.answers));
         place.end();
         info!(
             transport = self.transport,
             operation = operation.as_deref(),
-            document = document.map(field::display),
+            document = document.as_deref(),
             answers = self.answers,
             codes = self.codes.text(),
             cache = (self.answers > 0).then(|| Cache::of(&self.trail).name()),

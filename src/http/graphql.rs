@@ -4,7 +4,7 @@
 //! The stock extractors are not used: they run mutations over GET and simple cross-origin posts, take a body of any
 //! size, batches and uploads, and answer every request with 200 in one media type.
 
-use std::{num::NonZeroU32, sync::Arc, time::Instant};
+use std::{num::NonZeroU32, pin::pin, sync::Arc, time::Instant};
 
 use async_graphql::Request as GraphQlRequest;
 use axum::{
@@ -328,8 +328,13 @@ impl Service {
     /// A POST's body, which has to be declared as JSON. The limit counts what arrives, whatever length was announced.
     pub(super) async fn read_body(&self, request: Request) -> Result<Bytes, Refusal> {
         request::check_content_type(request.headers())?;
-        let body = Limited::new(request.into_body(), self.bounds.body_bytes()).collect();
-        match timeout(self.bounds.body(), body).await {
+        let mut body = pin!(Limited::new(request.into_body(), self.bounds.body_bytes()).collect());
+        // What came along with the head is waited for by nobody, and no clock.
+        let read = match body.as_mut().now_or_never() {
+            Some(read) => Ok(read),
+            None => timeout(self.bounds.body(), body).await,
+        };
+        match read {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 self.traffic.refused.body_bytes.inc();

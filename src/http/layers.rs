@@ -223,7 +223,7 @@ impl Drop for LogLine {
             debug!(method, route, status, duration_ms, request_id, caller, "answered");
             return;
         }
-        let document = operation.get().and_then(|operation| operation.document).map(field::display);
+        let document = operation.get().and_then(|operation| operation.document.as_deref());
         let operation = operation.get().and_then(|operation| operation.name.as_deref());
         let codes = end.get().and_then(|end| end.codes.text()).or(self.refused_with);
         let cache = end.get().and_then(|end| end.cache);
@@ -238,7 +238,7 @@ impl Drop for LogLine {
                 place.set("http.response.status_code", i64::from(status));
             }
             place.set_any("graphql.operation.name", operation);
-            place.set_any("subject_gateway.document", document.as_ref());
+            place.set_any("subject_gateway.document", document);
             place.set_any("subject_gateway.codes", codes);
             place.set_any("subject_gateway.cache", cache);
             if status.is_none_or(|status| status >= 500) {
@@ -278,9 +278,15 @@ pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     graphql::panicked().answer(Format::Json)
 }
 
+/// What `Vary` says where the answer is compressed for those who take that.
+pub(super) const VARIES_BY_BOTH: HeaderValue = HeaderValue::from_static("accept, accept-encoding");
+
 /// In which of the formats an answer is written depends on the request, and be it an error.
 pub(super) fn varies_by_accept(response: &mut Response) {
-    response.headers_mut().append(VARY, HeaderValue::from_static("accept"));
+    let headers = response.headers_mut();
+    if headers.get(VARY) != Some(&VARIES_BY_BOTH) {
+        headers.append(VARY, HeaderValue::from_static("accept"));
+    }
 }
 
 /// CORS for the configured origins; `None`: off.

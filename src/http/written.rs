@@ -24,6 +24,7 @@ use super::{
     accept::Format,
     account::{Codes, Operation},
     details::{Details, SERVER_TIMING},
+    layers::VARIES_BY_BOTH,
     metrics::{Ending, Name},
     revalidation::{revalidated, version_of},
 };
@@ -198,7 +199,7 @@ impl Written {
     pub(super) fn to_post(&self, provenance: &Provenance, takes_gzip: bool) -> Response {
         let mut response = self.plain_or_compressed(takes_gzip);
         if self.is_worthwhile() {
-            response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
+            response.headers_mut().insert(VARY, VARIES_BY_BOTH);
         }
         self.tell_age(provenance, &mut response);
         response
