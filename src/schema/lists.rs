@@ -132,3 +132,19 @@ async fn stock<T: Record>(
     }))
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{Name, Response, Value, indexmap::IndexMap};
+
+    use super::{USUAL_SIZE, out::raw, to_json};
+
+    /// Answers are kept as they were written, and counted by their length.
+    #[test]
+    fn an_answer_takes_no_more_room_than_it_is_long() {
+        let list = raw(format!("[{}]", "1,".repeat(50_000)));
+        let fields = IndexMap::from([(Name::new("lists"), Value::List(vec![list]))]);
+        let text = to_json(&Response::new(Value::Object(fields)));
+        assert!(text.capacity() <= text.len() + USUAL_SIZE, "{} for {}", text.capacity(), text.len());
+    }
+}
